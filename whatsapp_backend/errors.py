@@ -1,0 +1,63 @@
+"""Every error we raise, in three families by blame. An error's docstring is its message unless it is given one."""
+
+from __future__ import annotations
+
+
+class WhatsAppBackendError(Exception):
+    """Something went wrong in whatsapp-backend."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class OurBug(WhatsAppBackendError):
+    """whatsapp-backend did something it must never do."""
+
+
+class PeerMisbehaved(WhatsAppBackendError):
+    """The other side sent something that cannot be right."""
+
+
+class OperatorMustAct(WhatsAppBackendError):
+    """Only an operator can mend this."""
+
+
+class ProtocolError(PeerMisbehaved):
+    """A frame could not be read. `name` is one of the protocol errors of docs/frames.md."""
+
+    def __init__(self, name: str, detail: str = "", *, account: str | None = None) -> None:
+        super().__init__(f"{name}: {detail}" if detail else name)
+        self.name = name
+        self.account = account
+
+
+class StoreUnwell(OperatorMustAct):
+    """The store could not keep this; nothing of it was kept."""
+
+
+class StoreUnusable(OperatorMustAct):
+    """The store cannot be opened."""
+
+
+class CredentialsUnreadable(OperatorMustAct):
+    """Credentials exist but cannot be read."""
+
+
+class DocumentsUnavailable(WhatsAppBackendError):
+    """Firestore did not answer."""
+
+
+class CommandFailed(PeerMisbehaved):
+    """The bridge could not carry out a command. `code` is one of docs/frames.md."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+class BridgeGone(WhatsAppBackendError):
+    """The bridge is not running."""
+
+
+class CommandTimedOut(WhatsAppBackendError):
+    """The bridge did not answer in time."""

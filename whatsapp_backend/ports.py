@@ -1,0 +1,121 @@
+"""What we need from the world, named by need. Each port has a fake in `testing/` and one contract suite for both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked
+from whatsapp_backend.domain.mirror import Mirrored, MirroredThread, Progress
+from whatsapp_backend.domain.writes import Document, Outcome, Write
+
+
+class Journal(Protocol):
+    """Everything that was received, in the order it was made durable."""
+
+    async def commit(self, commit: Commit) -> tuple[int, ...]:
+        """Make all of it durable and return the seqs of the entries that were new.
+
+        Commits of one account take effect in the order of the calls. Raises StoreUnwell when nothing of it was kept.
+        """
+
+    async def read(self, *, after: int, limit: int, max_bytes: int) -> list[Entry]:
+        """Entries with seq > after, in order; at least one if there is any, however large."""
+
+    async def find(self, account: str, source: str) -> Entry | None:
+        """The entry with this source, of whatever kind."""
+
+    async def end(self) -> int:
+        """The highest seq ever given, 0 for an empty journal."""
+
+    async def open_notices(self, account: str) -> list[OpenNotice]:
+        """History notices whose chunks are not all journaled, oldest first. Parked ones are left out."""
+
+    async def bridge_crashed(self) -> list[Parked]:
+        """Count a crash for each notice that had begun; park (consumer `history`) and return those with two in a row."""
+
+
+class KeyStore(Protocol):
+    """Signal keys and credentials. Reads see every commit that was called before them."""
+
+    async def get(self, account: str, type: str, ids: Sequence[str]) -> dict[str, str]:
+        """The stored values; ids that are not stored are absent."""
+
+    async def creds(self, account: str) -> str | None:
+        """The account's credentials. Raises CredentialsUnreadable where they exist but cannot be read."""
+
+    async def forget(self, account: str) -> None:
+        """Delete keys and credentials of an account that was logged out, so that it can pair anew."""
+
+
+class Accounts(Protocol):
+    """The accounts an operator declared."""
+
+    async def declare(self, account: DeclaredAccount) -> None:
+        """Add it, or replace what is known of it."""
+
+    async def declared(self) -> list[DeclaredAccount]:
+        """All of them, oldest first."""
+
+
+class Mirror(Protocol):
+    """What we know of the documents without reading them."""
+
+    async def messages(self, paths: Iterable[str]) -> dict[str, Mirrored]:
+        """What is known of these message documents; unknown ones are absent."""
+
+    async def threads(self, paths: Iterable[str]) -> dict[str, MirroredThread]:
+        """What is known of these thread documents; unknown ones are absent."""
+
+    async def dirty_threads(self, limit: int) -> list[MirroredThread]:
+        """Threads that hold something Firestore does not have yet."""
+
+
+class Consumers(Protocol):
+    """How far each named consumer of the journal has come."""
+
+    async def cursor(self, consumer: str) -> int:
+        """The contiguous position, 0 for a consumer never seen."""
+
+    async def advance(self, progress: Progress) -> None:
+        """Make progress durable, all of it or nothing. Raises StoreUnwell."""
+
+    async def parked(self, *, limit: int = 1000) -> list[Parked]:
+        """What could not be projected or landed, oldest first."""
+
+    async def prune(self, *, landed_before_ms: int, state_before_ms: int) -> tuple[int, int]:
+        """Drop journal entries that every consumer has passed and that were received before the first moment (open
+        history notices and parked entries stay), and merge states not touched since the second. Returns both counts."""
+
+
+class DocumentStore(Protocol):
+    """Documents. Every write must be idempotent: the outcome of one can be unknown."""
+
+    async def write(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out all of them, once, in batches; one outcome each, in the same order. No path twice in one call.
+
+        Never raises for what the database says: that is in the outcomes.
+        """
+
+    async def read(self, paths: Sequence[str]) -> dict[str, Document]:
+        """The documents that exist. Raises DocumentsUnavailable."""
+
+
+class DocumentQueries(Protocol):
+    """What the API shows."""
+
+    async def threads(self, account: str, *, limit: int) -> list[Document]:
+        """An account's threads, last activity first. Raises DocumentsUnavailable."""
+
+    async def messages(self, thread: str, *, limit: int) -> list[Document]:
+        """A thread's messages by `tsClient`, newest first. Raises DocumentsUnavailable."""
+
+
+class Gateway(Protocol):
+    """The bridge, as the flows see it."""
+
+    async def do(self, command: str, *, account: str | None = None, timeout_s: float, **args: object) -> Mapping[str, object]:
+        """Carry out a command. Raises CommandFailed, BridgeGone or CommandTimedOut."""
+
+    def halt(self, account: str, reason: str) -> None:
+        """End this account's socket now and answer nothing that is pending."""
