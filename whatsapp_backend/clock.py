@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -37,8 +36,3 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait in real time."""
         await asyncio.sleep(seconds)
-
-
-def at_ms(ms: int) -> datetime:
-    """The moment, as an aware datetime."""
-    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -28,11 +28,16 @@ class ProtocolError(PeerMisbehaved):
     def __init__(self, name: str, detail: str = "", *, account: str | None = None) -> None:
         super().__init__(f"{name}: {detail}" if detail else name)
         self.name = name
+        self.detail = detail
         self.account = account
 
 
 class StoreUnwell(OperatorMustAct):
     """The store could not keep this; nothing of it was kept."""
+
+
+class StoreRefused(PeerMisbehaved):
+    """The store cannot hold this value; nothing of it was kept."""
 
 
 class StoreUnusable(OperatorMustAct):
@@ -41,6 +46,18 @@ class StoreUnusable(OperatorMustAct):
 
 class CredentialsUnreadable(OperatorMustAct):
     """Credentials exist but cannot be read."""
+
+
+class FirestoreCredentialsUnusable(OperatorMustAct):
+    """No usable credentials for Firestore."""
+
+
+class EmulatorMissing(OperatorMustAct):
+    """Google's Firestore emulator, or the Java that runs it, is not installed."""
+
+
+class EmulatorFailed(OperatorMustAct):
+    """The local Firestore did not do what it was told."""
 
 
 class DocumentsUnavailable(WhatsAppBackendError):
@@ -61,3 +78,7 @@ class BridgeGone(WhatsAppBackendError):
 
 class CommandTimedOut(WhatsAppBackendError):
     """The bridge did not answer in time."""
+
+
+class AddressInUse(OperatorMustAct):
+    """The daemon cannot listen on its address."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked
+from whatsapp_backend.domain.frames import Find, Get, State
+from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
 from whatsapp_backend.domain.mirror import Mirrored, MirroredThread, Progress
 from whatsapp_backend.domain.writes import Document, Outcome, Write
+from whatsapp_backend.errors import ProtocolError
 
 
 class Journal(Protocol):
@@ -16,7 +18,9 @@ class Journal(Protocol):
     async def commit(self, commit: Commit) -> tuple[int, ...]:
         """Make all of it durable and return the seqs of the entries that were new.
 
-        Commits of one account take effect in the order of the calls. Raises StoreUnwell when nothing of it was kept.
+        Commits of one account take effect in the order of the calls. When nothing of it was kept it raises StoreUnwell
+        (the disk said no) or StoreRefused (no store could hold this value), and every later commit of the account raises
+        StoreUnwell until its credentials are read again: a ratchet must never land without the message before it.
         """
 
     async def read(self, *, after: int, limit: int, max_bytes: int) -> list[Entry]:
@@ -32,17 +36,29 @@ class Journal(Protocol):
         """History notices whose chunks are not all journaled, oldest first. Parked ones are left out."""
 
     async def bridge_crashed(self) -> list[Parked]:
-        """Count a crash for each notice that had begun; park (consumer `history`) and return those with two in a row."""
+        """Count a crash for each notice that had begun; park (consumer `history`) and return those with two in a row.
+
+        Crashes in which it had not begun do not end the row: two notices that crash in turns would never be parked.
+        """
+
+    async def bridge_stopped(self) -> None:
+        """Forget what had begun and the crashes counted so far: the bridge ended in good order."""
+
+    async def stats(self) -> StoreStats:
+        """What the store holds, cheap enough to be asked every second."""
 
 
 class KeyStore(Protocol):
-    """Signal keys and credentials. Reads see every commit that was called before them."""
+    """Signal keys and credentials. Reads see every commit that was called before them, answered or not."""
 
     async def get(self, account: str, type: str, ids: Sequence[str]) -> dict[str, str]:
         """The stored values; ids that are not stored are absent."""
 
     async def creds(self, account: str) -> str | None:
-        """The account's credentials. Raises CredentialsUnreadable where they exist but cannot be read."""
+        """The account's credentials; reading them lets an account whose commit failed commit again.
+
+        Raises CredentialsUnreadable where they exist but cannot be read.
+        """
 
     async def forget(self, account: str) -> None:
         """Delete keys and credentials of an account that was logged out, so that it can pair anew."""
@@ -112,10 +128,47 @@ class DocumentQueries(Protocol):
 
 
 class Gateway(Protocol):
-    """The bridge, as the flows see it."""
+    """The bridge, as the flows see it. Only `do` waits for anything."""
 
-    async def do(self, command: str, *, account: str | None = None, timeout_s: float, **args: object) -> Mapping[str, object]:
+    async def do(
+        self, command: str, *, account: str | None = None, timeout_s: float, **args: object
+    ) -> Mapping[str, object]:
         """Carry out a command. Raises CommandFailed, BridgeGone or CommandTimedOut."""
 
     def halt(self, account: str, reason: str) -> None:
         """End this account's socket now and answer nothing that is pending."""
+
+    def answer_commit(self, account: str, id: str) -> None:
+        """Say that the commit is on disk. A commit that failed is never answered."""
+
+    def answer_get(self, account: str, id: str, values: Mapping[str, str]) -> None:
+        """Answer a read of keys."""
+
+    def answer_find(self, account: str, id: str, entry: Entry | None) -> None:
+        """Answer a search."""
+
+
+class BridgeHandler(Protocol):
+    """Who is told what the bridge says, in the order it was said.
+
+    Called by the reader, which never waits: a method notes or schedules what is to be done and returns. Ids are to be
+    given back in the answer as they came; an answer to a bridge that is gone by then is dropped.
+    """
+
+    def on_bridge(self, *, up: bool) -> None:
+        """A new bridge is there, no account started in it; or it crashed (was not stopped) and another will come."""
+
+    def on_commit(self, commit: Commit) -> None:
+        """Make this durable, then call `answer_commit`; or `halt` if it cannot be kept."""
+
+    def on_get(self, get: Get) -> None:
+        """Read keys after all commits that came before, then call `answer_get`."""
+
+    def on_find(self, find: Find) -> None:
+        """Look for an entry, then call `answer_find`."""
+
+    def on_state(self, state: State) -> None:
+        """An account's socket changed."""
+
+    def on_protocol_error(self, error: ProtocolError) -> None:
+        """The bridge sent rubbish in the name of `error.account`, which has been halted for it."""

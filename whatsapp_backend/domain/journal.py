@@ -82,3 +82,16 @@ class DeclaredAccount:
     created_at_ms: int
     stopped: str | None = None
     """Why it must not be connected (`logged-out`, `wrong-number`, …); None when it should be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreStats:
+    """What the store holds, for people to look at."""
+
+    journal_end: int
+    entries: int
+    parked: int
+    open_notices: int
+    dirty_threads: int
+    file_bytes: int
+    """On disk, the write-ahead log included."""

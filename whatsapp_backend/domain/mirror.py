@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirrored:
     """A message document that landed.
 
-    `digest` (16 bytes) is kept for ever; `state` (the merge state, JSON text) and `updated_at` (the server's, for the
+    `digest` (16 bytes) is kept for ever; `state` (the merge state, JSON text) and `updated_at_ns` (the server's, for the
     next precondition) only for MIRROR_DAYS.
     """
 
     path: str
     digest: bytes
     state: bytes | None
-    updated_at: datetime | None
+    updated_at_ns: int | None
     touched_at_ms: int
+    """0 once `state` has aged out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class MirroredThread:
     path: str
     account: str
     state: bytes
-    updated_at: datetime | None
+    updated_at_ns: int | None
     dirty: bool
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 Fields = Mapping[str, Any]
@@ -16,7 +15,7 @@ Fields = Mapping[str, Any]
 class Write:
     """One write of one document.
 
-    `must_not_exist` makes it a create; `updated_at` demands that the document is as it was then; neither makes it
+    `must_not_exist` makes it a create; `updated_at_ns` demands that the document is as it was then; neither makes it
     unconditional. With a `mask` only those top-level fields are touched (a masked field that `fields` lacks is
     deleted), without one the document is replaced. `server_times` are top-level fields set to the server's clock.
     """
@@ -26,7 +25,7 @@ class Write:
     mask: tuple[str, ...] | None = None
     server_times: tuple[str, ...] = ()
     must_not_exist: bool = False
-    updated_at: datetime | None = None
+    updated_at_ns: int | None = None
 
 
 class Result(enum.Enum):
@@ -34,8 +33,8 @@ class Result(enum.Enum):
 
     LANDED = "landed"
     EXISTS = "exists"  # must_not_exist, but it does
-    STALE = "stale"  # updated_at does not match
-    MISSING = "missing"  # updated_at given, but there is no such document
+    STALE = "stale"  # updated_at_ns does not match
+    MISSING = "missing"  # updated_at_ns given, but there is no such document
     INVALID = "invalid"  # the document will never be accepted: park it
     DENIED = "denied"  # credentials or permissions: hold the queue, alarm
     RETRY = "retry"  # unknown or transient: it may or may not have landed
@@ -43,10 +42,10 @@ class Result(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one write. `updated_at` is the server's, exact to the nanosecond where the adapter can."""
+    """What became of one write. `updated_at_ns` is the server's, exact to the nanosecond where the adapter can."""
 
     result: Result
-    updated_at: datetime | None = None
+    updated_at_ns: int | None = None
     detail: str = ""
 
 
@@ -56,4 +55,4 @@ class Document:
 
     path: str
     fields: Fields
-    updated_at: datetime
+    updated_at_ns: int

@@ -1,0 +1,48 @@
+"""What has served its time goes, a bounded batch at a time, so that no commit waits long for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+
+BATCH = 500
+
+Place = tuple[int, int]
+"""How far the entries were looked through: (received_at_ms, seq)."""
+
+START: Place = (-(2**63), 0)
+
+# In order of age, after the last place: what stays (open, parked, not passed) is looked at once, not once per batch.
+_OLD = (
+    "SELECT received_at_ms, seq FROM entry INDEXED BY entry_age "
+    "WHERE (received_at_ms, seq) > (?, ?) AND received_at_ms < ? ORDER BY received_at_ms, seq LIMIT ?"
+)
+_PASSED = "SELECT min(cursor) FROM consumer"
+_DROP = (
+    "DELETE FROM entry WHERE seq = ? AND seq <= ? "
+    "AND NOT EXISTS (SELECT 1 FROM notice WHERE notice.seq = entry.seq) "
+    "AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.seq = entry.seq) RETURNING seq"
+)
+_COUNT = "UPDATE tally SET count = count + ? WHERE name = 'pruned'"
+_OLD_STATES = "SELECT path_hash FROM mirror_state WHERE touched_at_ms < ? LIMIT ?"
+_DROP_STATE = "DELETE FROM mirror_state WHERE path_hash = ?"
+
+
+def drop_entries(connection: sqlite3.Connection, *, landed_before_ms: int, after: Place) -> tuple[int, Place | None]:
+    """Drop one batch; return how many went and where to go on, None at the end."""
+    old = connection.execute(_OLD, (*after, landed_before_ms, BATCH)).fetchall()
+    ((passed,),) = connection.execute(_PASSED).fetchall()
+    dropped = sum(len(connection.execute(_DROP, (seq, passed or 0)).fetchall()) for _, seq in old)
+    if dropped:
+        connection.execute(_COUNT, (dropped,))
+    return dropped, (old[-1] if len(old) == BATCH else None)
+
+
+def drop_states(connection: sqlite3.Connection, *, state_before_ms: int) -> int:
+    """Drop one batch of merge states and return how many went; fewer than BATCH were the last."""
+    old = connection.execute(_OLD_STATES, (state_before_ms, BATCH)).fetchall()
+    for (path_hash,) in old:
+        connection.execute(_DROP_STATE, (path_hash,))
+    return len(old)

@@ -1,0 +1,36 @@
+"""What the store holds, without a scan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from whatsapp_backend.adapters.sqlite_store import journal
+from whatsapp_backend.domain.journal import StoreStats
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+_SMALL_COUNTS = """SELECT
+    (SELECT count FROM tally WHERE name = 'pruned'),
+    (SELECT count(*) FROM parked),
+    (SELECT count(*) FROM notice WHERE NOT parked),
+    (SELECT count(*) FROM thread WHERE dirty)"""
+
+
+def stats(connection: sqlite3.Connection, file: Path) -> StoreStats:
+    """Count. Seqs have no holes but those of pruned entries, so the journal need not be counted."""
+    end = journal.end(connection)
+    ((pruned, parked, open_notices, dirty_threads),) = connection.execute(_SMALL_COUNTS).fetchall()
+    return StoreStats(
+        journal_end=end,
+        entries=end - pruned,
+        parked=parked,
+        open_notices=open_notices,
+        dirty_threads=dirty_threads,
+        file_bytes=sum(_size(file.with_name(file.name + suffix)) for suffix in ("", "-wal")),
+    )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,159 @@
+"""The ports Journal, KeyStore, Accounts, Mirror and Consumers on one SQLite file.
+
+Two lanes: one writes, and reads what must see every write called before it; the other reads for the publisher and for
+people, from a snapshot, so that neither waits for the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING
+
+from whatsapp_backend.adapters.sqlite_store import accounts, consumers, journal, keys, mirror, notices, pruning, stats
+from whatsapp_backend.adapters.sqlite_store.lane import Lane
+from whatsapp_backend.adapters.sqlite_store.opening import OpenFile, open_file
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+    from pathlib import Path
+
+    from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
+    from whatsapp_backend.domain.mirror import Mirrored, MirroredThread, Progress
+
+
+class SqliteStore:
+    """Everything that must outlive the process, in one file."""
+
+    def __init__(self, file: OpenFile, loop: asyncio.AbstractEventLoop) -> None:
+        self.path = file.path
+        self._lock = file.lock
+        self._writer = Lane(file.writing, file=file.path, name="store-writer", loop=loop)
+        self._reader = Lane(file.reading, file=file.path, name="store-reader", loop=loop)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened(cls, state_dir: Path) -> AsyncIterator[SqliteStore]:
+        """Open the file in this directory, both made if missing; close it afterwards. Raises StoreUnusable."""
+        store = cls(await asyncio.to_thread(open_file, state_dir), asyncio.get_running_loop())
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    async def close(self) -> None:
+        """Carry out what was called before, then close and let another process have the file. May be called again."""
+        self._reader.stop()
+        self._writer.stop()
+        await asyncio.to_thread(self._finish)
+
+    def _finish(self) -> None:
+        self._reader.join()
+        self._writer.join()
+        self._lock.release()
+
+    # Journal
+
+    async def commit(self, commit: Commit) -> tuple[int, ...]:
+        """See the port."""
+        run = partial(journal.commit, commit=commit)
+        return await self._writer.submit(run, writes=True, extends=commit.account)
+
+    async def read(self, *, after: int, limit: int, max_bytes: int) -> list[Entry]:
+        """See the port."""
+        return await self._reader.submit(partial(journal.read, after=after, limit=limit, max_bytes=max_bytes))
+
+    async def find(self, account: str, source: str) -> Entry | None:
+        """See the port."""
+        return await self._writer.submit(partial(journal.find, account=account, source=source))
+
+    async def end(self) -> int:
+        """See the port."""
+        return await self._reader.submit(journal.end)
+
+    async def open_notices(self, account: str) -> list[OpenNotice]:
+        """See the port."""
+        return await self._writer.submit(partial(notices.open_ones, account=account))
+
+    async def bridge_crashed(self) -> list[Parked]:
+        """See the port."""
+        return await self._writer.submit(notices.crashed, writes=True)
+
+    async def bridge_stopped(self) -> None:
+        """See the port."""
+        await self._writer.submit(notices.stopped, writes=True)
+
+    async def stats(self) -> StoreStats:
+        """See the port."""
+        return await self._reader.submit(partial(stats.stats, file=self.path))
+
+    # KeyStore
+
+    async def get(self, account: str, type: str, ids: Sequence[str]) -> dict[str, str]:
+        """See the port."""
+        return await self._writer.submit(partial(keys.get, account=account, type=type, ids=tuple(ids)))
+
+    async def creds(self, account: str) -> str | None:
+        """See the port."""
+        run = partial(keys.creds, account=account, file=self.path)
+        return await self._writer.submit(run, begins=account)
+
+    async def forget(self, account: str) -> None:
+        """See the port."""
+        await self._writer.submit(partial(keys.forget, account=account), writes=True)
+
+    # Accounts
+
+    async def declare(self, account: DeclaredAccount) -> None:
+        """See the port."""
+        await self._writer.submit(partial(accounts.declare, account=account), writes=True)
+
+    async def declared(self) -> list[DeclaredAccount]:
+        """See the port."""
+        return await self._writer.submit(accounts.declared)
+
+    # Mirror
+
+    async def messages(self, paths: Iterable[str]) -> dict[str, Mirrored]:
+        """See the port."""
+        return await self._reader.submit(partial(mirror.messages, paths=tuple(paths)))
+
+    async def threads(self, paths: Iterable[str]) -> dict[str, MirroredThread]:
+        """See the port."""
+        return await self._reader.submit(partial(mirror.threads, paths=tuple(paths)))
+
+    async def dirty_threads(self, limit: int) -> list[MirroredThread]:
+        """See the port."""
+        return await self._reader.submit(partial(mirror.dirty_threads, limit=limit))
+
+    # Consumers
+
+    async def cursor(self, consumer: str) -> int:
+        """See the port."""
+        return await self._reader.submit(partial(consumers.cursor, consumer=consumer))
+
+    async def advance(self, progress: Progress) -> None:
+        """See the port."""
+        await self._writer.submit(partial(consumers.advance, progress=progress), writes=True)
+
+    async def parked(self, *, limit: int = 1000) -> list[Parked]:
+        """See the port."""
+        return await self._reader.submit(partial(consumers.parked, limit=limit))
+
+    async def prune(self, *, landed_before_ms: int, state_before_ms: int) -> tuple[int, int]:
+        """See the port. In bounded batches: commits go in between."""
+        entries = states = 0
+        place: pruning.Place | None = pruning.START
+        while place is not None:
+            run = partial(pruning.drop_entries, landed_before_ms=landed_before_ms, after=place)
+            dropped, place = await self._writer.submit(run, writes=True)
+            entries += dropped
+        more = True
+        while more:
+            dropped = await self._writer.submit(
+                partial(pruning.drop_states, state_before_ms=state_before_ms), writes=True
+            )
+            states += dropped
+            more = dropped == pruning.BATCH
+        return entries, states

@@ -1,0 +1,159 @@
+"""What is asked by machines and by operators in a hurry: always 200, within a second, also when Firestore is down."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from whatsapp_backend import __version__
+from whatsapp_backend.api.guard import request_id
+from whatsapp_backend.api.values import iso
+from whatsapp_backend.domain.accounts import AccountView
+from whatsapp_backend.domain.moments import at_ms
+
+_SHOWN_IN_DIAG = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """How the daemon is, at one moment. `trouble` names what keeps messages from being received or landed."""
+
+    trouble: str | None
+    firestore_connected: bool
+    consumers: dict[str, tuple[int, int]]
+    """Consumer → (position, lag behind the journal's end)."""
+    parked: int
+    journal_end: int
+
+
+class Ward(Protocol):
+    """Who knows how the daemon is."""
+
+    async def vitals(self) -> Vitals:
+        """How it is. Asks nobody who might not answer."""
+
+    def views(self) -> list[AccountView]:
+        """All accounts."""
+
+    def realtime(self) -> dict[str, dict[str, Any]]:
+        """Live ingestion per account."""
+
+
+class Health:
+    """The routes `/`, `/ready`, `/diag`, `/health` and `/health/consumers`."""
+
+    def __init__(self, ward: Ward, *, instance_id: str, wall_ms: Any) -> None:
+        self._ward = ward
+        self._instance_id = instance_id
+        self._wall_ms = wall_ms
+        self._booted_at_ms = wall_ms()
+
+    def routes(self) -> list[web.RouteDef]:
+        """To be added to the application."""
+        return [
+            web.get("/", self.root),
+            web.get("/ready", self.ready),
+            web.get("/diag", self.diag),
+            web.get("/health", self.health),
+            web.get("/health/consumers", self.consumers),
+        ]
+
+    async def root(self, request: web.Request) -> web.Response:
+        """What this is."""
+        views = self._ward.views()
+        return web.json_response(
+            {
+                "status": "online",
+                "service": "whatsapp-backend",
+                "version": __version__,
+                "accounts": {"total": len(views), "connected": _connected(views)},
+                "timestamp": self._now(),
+            }
+        )
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """Whether messages are received and landed, and if not, why."""
+        vitals = await self._ward.vitals()
+        answer = {
+            "ready": vitals.trouble is None,
+            "mode": "active",
+            "instanceId": self._instance_id,
+            "timestamp": self._now(),
+        }
+        if vitals.trouble:
+            answer["reason"] = vitals.trouble
+        return web.json_response(answer)
+
+    async def diag(self, request: web.Request) -> web.Response:
+        """Readiness and live ingestion of up to three connected accounts."""
+        vitals = await self._ward.vitals()
+        realtime = self._ward.realtime()
+        connected = [view.account for view in self._ward.views() if view.status == "connected"]
+        return web.json_response(
+            {
+                "ready": vitals.trouble is None,
+                "mode": "active",
+                "instanceId": self._instance_id,
+                "firestoreConnected": vitals.firestore_connected,
+                "latestRealtime": [
+                    {"accountId": _hashed(account), **_shown(realtime.get(account, {}))}
+                    for account in connected[:_SHOWN_IN_DIAG]
+                ],
+                "timestamp": self._now(),
+            }
+        )
+
+    async def health(self, request: web.Request) -> web.Response:
+        """Everything in one answer."""
+        vitals = await self._ward.vitals()
+        views = self._ward.views()
+        return web.json_response(
+            {
+                "ok": vitals.trouble is None,
+                "status": "healthy" if vitals.trouble is None else "degraded",
+                "reason": vitals.trouble,
+                "service": "whatsapp-backend",
+                "version": __version__,
+                "instanceId": self._instance_id,
+                "bootTimestamp": iso(at_ms(self._booted_at_ms)),
+                "uptime": (self._wall_ms() - self._booted_at_ms) // 1000,
+                "timestamp": self._now(),
+                "requestId": request_id(request),
+                "accounts_total": len(views),
+                "connected": _connected(views),
+                "firestore": {"status": "connected" if vitals.firestore_connected else "disconnected"},
+                "parked": vitals.parked,
+            }
+        )
+
+    async def consumers(self, request: web.Request) -> web.Response:
+        """Each consumer's position and how far it is behind the journal's end."""
+        vitals = await self._ward.vitals()
+        return web.json_response(
+            {
+                "journalEnd": vitals.journal_end,
+                "consumers": [
+                    {"name": name, "position": position, "lag": lag}
+                    for name, (position, lag) in vitals.consumers.items()
+                ],
+            }
+        )
+
+    def _now(self) -> str:
+        return iso(at_ms(self._wall_ms()))
+
+
+def _connected(views: list[AccountView]) -> int:
+    return sum(view.status == "connected" for view in views)
+
+
+def _hashed(account: str) -> str:
+    return f"{hashlib.sha256(account.encode()).hexdigest()[:8]}:{len(account)}"
+
+
+def _shown(realtime: dict[str, Any]) -> dict[str, Any]:
+    names = ("lastRealtimeIngestAt", "lastRealtimeMessageAt", "lastRealtimeError")
+    return {name: iso(value) if hasattr(value := realtime.get(name), "isoformat") else value for name in names}

@@ -1,0 +1,38 @@
+"""The HTTP server: routes behind the guard, on the address the operator named."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from whatsapp_backend.api.guard import answered, loopback_only
+from whatsapp_backend.errors import AddressInUse
+
+_LARGEST_BODY = 256 * 1024
+_SHUTDOWN_S = 2.0
+"""Well below the ten seconds within which SIGTERM must be done."""
+
+
+def application(routes: Iterable[web.RouteDef]) -> web.Application:
+    """The routes behind the guard."""
+    app = web.Application(middlewares=[answered, loopback_only], client_max_size=_LARGEST_BODY)
+    app.add_routes(list(routes))
+    return app
+
+
+@asynccontextmanager
+async def serving(app: web.Application, *, host: str, port: int) -> AsyncIterator[int]:
+    """Serve while the context lasts; gives the port. Raises AddressInUse."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise AddressInUse(f"cannot listen on {host}:{port}: {error.strerror}. Set PORT to a free one") from error
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()

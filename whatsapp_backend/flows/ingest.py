@@ -1,0 +1,108 @@
+"""Ingest: what the bridge commits becomes durable, and only then the bridge is answered.
+
+It is the handler of the bridge's frames. Its methods are called in the order of the frames and never wait: each starts a
+task, tasks start in order, and the store queues in order, so an account's frames take effect first in, first out.
+
+A commit that fails is never answered: the engine would tell WhatsApp that the message arrived. The account is halted
+instead, and connected again when the store is well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from whatsapp_backend.domain.frames import Find, Get, Log, State
+from whatsapp_backend.domain.journal import Commit
+from whatsapp_backend.errors import ProtocolError, StoreRefused, StoreUnwell
+from whatsapp_backend.flows.connect import Connector
+from whatsapp_backend.ports import Gateway, Journal, KeyStore
+from whatsapp_backend.rules.reconnect import PROTOCOL, STORE
+
+log = structlog.get_logger()
+
+
+class Ingest:
+    """Implements ports.BridgeHandler."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        keys: KeyStore,
+        gateway: Gateway,
+        connector: Connector,
+        on_journaled: Callable[[], None],
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._journal = journal
+        self._keys = keys
+        self._gateway = gateway
+        self._connector = connector
+        self._on_journaled = on_journaled
+        self._tasks = tasks
+
+    def on_commit(self, commit: Commit) -> None:
+        """Keep it, then answer."""
+        self._tasks.create_task(self._commit(commit), name=f"commit {commit.id}")
+
+    def on_get(self, get: Get) -> None:
+        """Answer with what is stored."""
+        self._tasks.create_task(self._get(get), name=f"get {get.id}")
+
+    def on_find(self, find: Find) -> None:
+        """Answer with what was journaled."""
+        self._tasks.create_task(self._find(find), name=f"find {find.id}")
+
+    def on_state(self, state: State) -> None:
+        """Tell the connector."""
+        self._connector.on_state(state)
+
+    def on_log(self, line: Log) -> None:
+        """Pass it on to our log."""
+        level = line.level if line.level in ("debug", "info", "warning", "error") else "warning"
+        fields = {name: value for name, value in line.fields.items() if name not in ("event", "account", "level")}
+        getattr(log, level)("bridge_says", what=line.event, account=line.account, **fields)
+
+    def on_bridge(self, up: bool) -> None:
+        """Tell the connector."""
+        self._connector.on_bridge(up)
+
+    def on_protocol_error(self, error: ProtocolError) -> None:
+        """Cost the account its socket, and nobody else anything."""
+        if error.account:
+            self._connector.on_halted(error.account, PROTOCOL, str(error))
+
+    async def _commit(self, commit: Commit) -> None:
+        try:
+            seqs = await self._journal.commit(commit)
+        except (StoreUnwell, StoreRefused) as error:
+            self._halt(commit.account, error)
+            return
+        self._gateway.answer_commit(commit.account, commit.id)
+        if seqs:
+            self._on_journaled()
+
+    async def _get(self, get: Get) -> None:
+        try:
+            values = await self._keys.get(get.account, get.type, get.ids)
+        except StoreUnwell as error:
+            self._halt(get.account, error)
+            return
+        self._gateway.answer_get(get.account, get.id, values)
+
+    async def _find(self, find: Find) -> None:
+        try:
+            entry = await self._journal.find(find.account, find.source)
+        except StoreUnwell as error:
+            self._halt(find.account, error)
+            return
+        raw = entry.new.raw if entry else None
+        self._gateway.answer_find(find.account, find.id, raw, entry.new.form if entry else None)
+
+    def _halt(self, account: str, error: Exception) -> None:
+        log.error("account_halted", account=account, reason=str(error))
+        self._gateway.halt(account, "store")
+        self._connector.on_halted(account, STORE, str(error))

@@ -1,0 +1,183 @@
+"""Landing: slots become documents, whatever it takes, and never two versions of one document at a time.
+
+One retry policy for everything Firestore says. A write whose outcome is unknown is simply made again: a create that had
+landed after all comes back as EXISTS, is read, and turns out to need nothing. What Firestore will never accept is given
+back to be parked; refused credentials hold the queue until an operator acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never, wait_random_exponential
+
+from whatsapp_backend.clock import Clock
+from whatsapp_backend.domain.mirror import Mirrored
+from whatsapp_backend.domain.writes import Document, Outcome, Result, Write
+from whatsapp_backend.errors import DocumentsUnavailable, WhatsAppBackendError
+from whatsapp_backend.ports import DocumentStore
+from whatsapp_backend.rules import landing
+from whatsapp_backend.rules.landing import Slot
+
+log = structlog.get_logger()
+
+_DENIED_WAIT_S = 30.0
+_LONGEST_WAIT_S = 30.0
+_CONFLICTS_IN_A_ROW = 8
+
+
+class NotLandedYet(WhatsAppBackendError):
+    """Firestore did not take all of it."""
+
+
+class Denied(NotLandedYet):
+    """Firestore refuses our credentials or permissions."""
+
+
+@dataclass(slots=True)
+class Landed:
+    """What became of a batch of slots."""
+
+    mirrored: list[Mirrored] = field(default_factory=list)
+    invalid: list[tuple[Slot, str]] = field(default_factory=list)
+    unchanged: int = 0
+
+
+class Lander:
+    """Lands message slots. `problem` says what is holding it up, None while all is well."""
+
+    def __init__(self, documents: DocumentStore, clock: Clock) -> None:
+        self._documents = documents
+        self._clock = clock
+        self.problem: str | None = None
+
+    async def land(self, slots: Iterable[Slot]) -> Landed:
+        """Land all of them, however long it takes."""
+        landed = Landed()
+        pending = list(slots)
+        await self._until_landed(lambda: self._attempt(pending, landed))
+        return landed
+
+    async def write(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out writes that need no merging until each has an answer that lasts."""
+        outcomes: dict[str, Outcome] = {}
+
+        async def attempt() -> None:
+            left = [write for write in writes if write.path not in outcomes]
+            answers = await self._documents.write(left)
+            outcomes.update(
+                (write.path, answer)
+                for write, answer in zip(left, answers, strict=True)
+                if answer.result not in (Result.RETRY, Result.DENIED)
+            )
+            _raise_for(answers)
+
+        await self._until_landed(attempt)
+        return [outcomes[write.path] for write in writes]
+
+    async def read(self, paths: Sequence[str]) -> dict[str, Document]:
+        """The documents that exist, however long it takes to learn."""
+        found: dict[str, Document] = {}
+
+        async def attempt() -> None:
+            found.update(await self._documents.read(paths))
+
+        await self._until_landed(attempt)
+        return found
+
+    async def _until_landed(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Try until nothing is left. Never gives up: what is in the journal was promised to WhatsApp."""
+        async for trial in AsyncRetrying(
+            retry=retry_if_exception_type((NotLandedYet, DocumentsUnavailable)),
+            wait=_wait,
+            stop=stop_never,
+            sleep=self._clock.sleep,
+            before_sleep=self._note_problem,
+        ):
+            with trial:
+                await attempt()
+        if self.problem:
+            log.info("firestore_well_again", was=self.problem)
+            self.problem = None
+
+    async def _attempt(self, pending: list[Slot], landed: Landed) -> None:
+        """One try at each slot, taking from `pending` what has its answer; conflicts with other writers are settled
+        at once. Raises NotLandedYet for what is left.
+        """
+        for _ in range(_CONFLICTS_IN_A_ROW):
+            await self._look_up([slot for slot in pending if slot.must_read], landed)
+            pending[:] = [slot for slot in pending if not slot.must_read]
+            due = self._due(pending, landed)
+            if not due:
+                pending.clear()
+                return
+            outcomes = await self._documents.write([write for _, write in due])
+            answers = zip(due, outcomes, strict=True)
+            pending[:] = [slot for (slot, _), outcome in answers if not self._took(slot, outcome, landed)]
+            if not pending:
+                return
+            _raise_for(outcomes)
+        raise NotLandedYet("other writers kept changing the same documents")
+
+    def _due(self, slots: list[Slot], landed: Landed) -> list[tuple[Slot, Write]]:
+        due = []
+        for slot in slots:
+            write = landing.write_for(slot)
+            if write:
+                due.append((slot, write))
+                continue
+            landed.unchanged += 1
+            if slot.was_read:  # remembered, so that it need not be read again
+                landed.mirrored.append(landing.mirrored(slot, slot.updated_at_ns, self._clock.wall_ms()))
+        return due
+
+    def _took(self, slot: Slot, outcome: Outcome, landed: Landed) -> bool:
+        if outcome.result is Result.LANDED:
+            landed.mirrored.append(landing.mirrored(slot, outcome.updated_at_ns, self._clock.wall_ms()))
+            return True
+        if outcome.result is Result.INVALID:
+            landed.invalid.append((slot, outcome.detail))
+            return True
+        if outcome.result in (Result.EXISTS, Result.STALE, Result.MISSING):
+            slot.must_read = True
+        return False
+
+    async def _look_up(self, slots: list[Slot], landed: Landed) -> None:
+        """Read what the documents hold; a slot whose place is another sender's moves aside and is looked up there."""
+        while slots:
+            found = await self._documents.read([slot.path for slot in slots])
+            moved = []
+            for slot in slots:
+                try:
+                    if not landing.settle(slot, found.get(slot.path)):
+                        slot.path = landing.aside(slot.path, slot.incoming.sender)
+                        moved.append(slot)
+                except ValueError as error:  # settle() left must_read on: _attempt drops it
+                    landed.invalid.append((slot, f"what lies at its place cannot be read: {error}"))
+            slots = moved
+
+    def _note_problem(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if str(error) != self.problem:
+            self.problem = str(error)
+            log.error("firestore_holds_the_queue", reason=self.problem, denied=isinstance(error, Denied))
+
+
+def _raise_for(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.result is Result.DENIED:
+            raise Denied(f"Firestore refuses: {outcome.detail}. Check the service account and its role")
+        if outcome.result is Result.RETRY:
+            raise NotLandedYet(f"Firestore did not answer: {outcome.detail}")
+
+
+_backoff = wait_random_exponential(multiplier=0.2, max=_LONGEST_WAIT_S)
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    return _DENIED_WAIT_S if isinstance(error, Denied) else _backoff(state)
+
+

@@ -1,0 +1,190 @@
+"""Publish: the journal becomes documents. Read a window, interpret, land, remember; only then the cursor moves.
+
+Windows follow one another, so no document is ever in flight twice; within a window everything is in flight at once. A
+lone message makes a window of one and is written immediately; in a flood each window is as large as the bounds allow,
+and the journal, not memory, holds what waits.
+
+Threads are coalesced. Their merged state becomes durable (and `dirty`) together with the cursor, and is written at most
+once a second for each thread; while a backlog is being worked off, only every few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from whatsapp_backend.clock import Clock
+from whatsapp_backend.domain.events import PARTS, ChatNamed, Event, MessageSeen, Unreadable
+from whatsapp_backend.domain.journal import Entry
+from whatsapp_backend.domain.mirror import MirroredThread, Progress
+from whatsapp_backend.domain.states import ThreadState
+
+from whatsapp_backend.errors import StoreUnwell
+from whatsapp_backend.flows.land import Landed, Lander
+from whatsapp_backend.flows.thread_flush import ThreadFlush
+from whatsapp_backend.ports import Consumers, Journal, Mirror
+from whatsapp_backend.rules import landing, threads
+from whatsapp_backend.rules.document_ids import thread_id, thread_path
+from whatsapp_backend.rules.interpret import events_of
+
+log = structlog.get_logger()
+
+CONSUMER = "documents"
+_WINDOW_ENTRIES = 1000
+_WINDOW_BYTES = 2 * 1024 * 1024
+"""Bounds of a window: payload bytes on disk. A window in memory takes about ten times that."""
+_STORE_PAUSE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One window that landed, for whoever keeps diagnostics."""
+
+    seen: Sequence[MessageSeen]
+    entries: Sequence[Entry]
+    parked: int = 0
+    unchanged: int = 0
+    paths: frozenset[str] = field(default_factory=frozenset)
+
+
+class Publisher:
+    """The consumer `documents`. `nudge` tells it that there may be something new."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        mirror: Mirror,
+        consumers: Consumers,
+        lander: Lander,
+        clock: Clock,
+        on_published: Callable[[Published], None],
+    ) -> None:
+        self._journal = journal
+        self._mirror = mirror
+        self._consumers = consumers
+        self._lander = lander
+        self._clock = clock
+        self._on_published = on_published
+        self._wake = asyncio.Event()
+        self._thread_flush = ThreadFlush(
+            mirror=mirror, lander=lander, clock=clock, keep=self._advance, consumer=CONSUMER
+        )
+        self.position = 0
+
+    def nudge(self) -> None:
+        """Look again soon."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        self.position = await self._consumers.cursor(CONSUMER)
+        end = await self._journal.end()
+        log.info("consumer_resumes", consumer=CONSUMER, position=self.position, gap=end - self.position)
+        self._wake.set()
+        while True:
+            self._wake.clear()
+            while await self._window():
+                await self._thread_flush.due(backlog=True)
+            next_due_s = await self._thread_flush.due(backlog=False)
+            await self._sleep(next_due_s)
+
+    async def _sleep(self, at_most_s: float | None) -> None:
+        try:
+            async with asyncio.timeout(at_most_s):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _window(self) -> bool:
+        """Land one window. False when there was nothing to land."""
+        entries = await self._journal.read(after=self.position, limit=_WINDOW_ENTRIES, max_bytes=_WINDOW_BYTES)
+        if not entries:
+            return False
+        events = [event for entry in entries for event in events_of(entry)]
+        seen = [event for event in events if isinstance(event, MessageSeen)]
+        landed = await self._land(seen)
+        parked = _unreadable(events) + _invalid(landed, seen)
+        changed = await self._merged_threads(events, {order for order, _, _ in parked})
+        progress = Progress(
+            consumer=CONSUMER,
+            cursor=entries[-1].seq,
+            mirrored=tuple(landed.mirrored),
+            threads=tuple(changed),
+            parked=tuple((order // PARTS, order % PARTS, account, reason) for order, account, reason in parked),
+        )
+        await self._advance(progress)
+        self.position = progress.cursor
+        self._thread_flush.note(changed)
+        self._on_published(
+            Published(
+                seen=seen,
+                entries=entries,
+                parked=len(parked),
+                unchanged=landed.unchanged,
+                paths=frozenset(row.path for row in landed.mirrored),
+            )
+        )
+        return True
+
+    async def _land(self, seen: Sequence[MessageSeen]) -> Landed:
+        known = await self._mirror.messages({landing.path_of(one) for one in seen})
+        slots, displaced = landing.slots_for(seen, known)
+        if displaced:
+            aside = {one.order: landing.aside(landing.path_of(one), one.sender) for one in displaced}
+            known = await self._mirror.messages(aside.values())
+            moved, _ = landing.slots_for(displaced, known, lambda one: aside[one.order])
+            slots |= moved
+            log.warning("message_id_used_by_another_sender", count=len(displaced))
+        return await self._lander.land(slots.values())
+
+    async def _merged_threads(self, events: Iterable[Event], parked: set[int]) -> list[MirroredThread]:
+        """The threads that these events change, merged into what the mirror holds, dirty where there is a message."""
+        incoming: dict[str, ThreadState] = {}
+        for event in events:
+            if isinstance(event, Unreadable) or event.order in parked:
+                continue
+            path = thread_path(thread_id(event.account, event.client_jid))
+            state = threads.state_of(event)
+            incoming[path] = threads.merged(incoming[path], state) if path in incoming else state
+        known = await self._mirror.threads(incoming)
+        changed = []
+        for path, state in incoming.items():
+            row = known.get(path)
+            before = threads.loaded(row.state) if row else None
+            after = threads.merged(before, state) if before else state
+            if after != before:
+                changed.append(
+                    MirroredThread(
+                        path=path,
+                        account=after.account,
+                        state=threads.dumped(after),
+                        updated_at_ns=row.updated_at_ns if row else None,
+                        dirty=after.last_at_ms > 0,
+                    )
+                )
+        return changed
+
+    async def _advance(self, progress: Progress) -> None:
+        """Keep what was done. While the disk says no, nothing more is landed."""
+        while True:
+            try:
+                return await self._consumers.advance(progress)
+            except StoreUnwell as error:
+                log.error("cursor_cannot_move", consumer=CONSUMER, reason=str(error))
+                await self._clock.sleep(_STORE_PAUSE_S)
+
+
+def _unreadable(events: Iterable[Event]) -> list[tuple[int, str, str]]:
+    return [(event.order, event.account, event.reason) for event in events if isinstance(event, Unreadable)]
+
+
+def _invalid(landed: Landed, seen: Sequence[MessageSeen]) -> list[tuple[int, str, str]]:
+    if not landed.invalid:
+        return []
+    reasons = {order: f"Firestore: {detail}" for slot, detail in landed.invalid for order in slot.orders}
+    return [(one.order, one.account, reasons[one.order]) for one in seen if one.order in reasons]

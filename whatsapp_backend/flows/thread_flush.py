@@ -1,0 +1,141 @@
+"""Thread documents: dirty ones are written, each at most once a second, guarded by when Firestore last changed them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+
+import structlog
+
+from whatsapp_backend.clock import Clock
+from whatsapp_backend.domain.mirror import MirroredThread, Progress
+from whatsapp_backend.domain.writes import Document, Result, Write
+from whatsapp_backend.flows.land import Lander
+from whatsapp_backend.ports import Mirror
+from whatsapp_backend.rules import threads
+
+log = structlog.get_logger()
+
+_PAUSE_S = 1.0
+"""Firestore sustains about one write a second of one document."""
+_BACKLOG_PAUSE_S = 5.0
+"""In a flood a thread changes with every window; written each time it would cost more than its messages."""
+_REMEMBERED = 10_000
+_AT_ONCE = 500
+_CONFLICTS_IN_A_ROW = 8
+
+
+class ThreadFlush:
+    """Knows which threads are dirty and when each was last written. What it forgets in a crash the mirror knows."""
+
+    def __init__(
+        self, *, mirror: Mirror, lander: Lander, clock: Clock, keep: Callable[[Progress], Awaitable[None]], consumer: str
+    ) -> None:
+        self._mirror = mirror
+        self._keep_progress = keep
+        self._consumer = consumer
+        self._lander = lander
+        self._clock = clock
+        self._dirty: dict[str, float] = {}
+        """Path of a dirty thread → when it became dirty."""
+        self._written: dict[str, float] = {}
+        self._started = False
+
+    def note(self, changed: Iterable[MirroredThread]) -> None:
+        """These threads changed in the mirror."""
+        now = self._clock.monotonic_s()
+        for thread in changed:
+            if thread.dirty:
+                self._dirty.setdefault(thread.path, now)
+
+    async def due(self, *, backlog: bool) -> float | None:
+        """Write what is due. Returns the seconds until the next is, None when nothing waits."""
+        if not self._started:
+            await self._remember_dirty()
+        now = self._clock.monotonic_s()
+        ready = [path for path in self._dirty if self._wait_s(path, now, backlog=backlog) <= 0]
+        for start in range(0, len(ready), _AT_ONCE):
+            await self._flush(ready[start : start + _AT_ONCE])
+        self._forget_old(now)
+        now = self._clock.monotonic_s()
+        return min((max(0.0, self._wait_s(path, now, backlog=False)) for path in self._dirty), default=None)
+
+    def _wait_s(self, path: str, now: float, *, backlog: bool) -> float:
+        if backlog:
+            return max(self._dirty[path], self._written.get(path, 0.0)) + _BACKLOG_PAUSE_S - now
+        return self._written.get(path, now - _PAUSE_S) + _PAUSE_S - now
+
+    async def _remember_dirty(self) -> None:
+        """After a restart: what was dirty in the mirror still is."""
+        self._started = True
+        while True:
+            left = await self._mirror.dirty_threads(_AT_ONCE)
+            fresh = [thread for thread in left if thread.path not in self._dirty]
+            self.note(fresh)
+            if not fresh:
+                return
+            await self._flush([thread.path for thread in fresh])
+
+    async def _flush(self, paths: list[str]) -> None:
+        rows = list((await self._mirror.threads(paths)).values())
+        for _ in range(_CONFLICTS_IN_A_ROW):
+            rows = await self._attempt(rows)
+            if not rows:
+                break
+        now = self._clock.monotonic_s()
+        for path in paths:
+            self._dirty.pop(path, None)
+            self._written[path] = now
+        self.note(rows)
+
+    async def _attempt(self, rows: list[MirroredThread]) -> list[MirroredThread]:
+        """Write these; returns those that somebody else changed meanwhile, merged with what he wrote."""
+        outcomes = await self._lander.write([_write_for(row) for row in rows])
+        pairs = list(zip(rows, outcomes, strict=True))
+        clean = [
+            replace(row, updated_at_ns=outcome.updated_at_ns, dirty=False)
+            for row, outcome in pairs
+            if outcome.result in (Result.LANDED, Result.INVALID)
+        ]
+        for row, outcome in pairs:
+            if outcome.result is Result.INVALID:
+                log.error("thread_refused", path=row.path, reason=outcome.detail)
+        await self._keep(clean)
+        conflicting = [row for row, outcome in pairs if outcome.result not in (Result.LANDED, Result.INVALID)]
+        if not conflicting:
+            return []
+        found = await self._lander.read([row.path for row in conflicting])
+        merged = [_merged(row, found.get(row.path)) for row in conflicting]
+        await self._keep(merged)
+        return merged
+
+    async def _keep(self, rows: list[MirroredThread]) -> None:
+        if rows:
+            await self._keep_progress(Progress(consumer=self._consumer, cursor=0, threads=tuple(rows)))
+
+    def _forget_old(self, now: float) -> None:
+        if len(self._written) > _REMEMBERED:
+            self._written = {path: at for path, at in self._written.items() if now - at < _BACKLOG_PAUSE_S}
+
+
+def _write_for(row: MirroredThread) -> Write:
+    fields = threads.fields_of(threads.loaded(row.state))
+    if row.updated_at_ns is None:
+        return Write(path=row.path, fields=fields, server_times=threads.SERVER_TIMES, must_not_exist=True)
+    return Write(
+        path=row.path,
+        fields=fields,
+        mask=tuple(sorted(fields.keys() | threads.DELETED_WHEN_ABSENT)),
+        server_times=threads.SERVER_TIMES,
+        updated_at_ns=row.updated_at_ns,
+    )
+
+
+def _merged(row: MirroredThread, document: Document | None) -> MirroredThread:
+    """What our thread becomes beside the document that is there; without one it is created again."""
+    if document is None:
+        return replace(row, updated_at_ns=None)
+    state = threads.merged(threads.loaded(row.state), threads.state_in(document.fields))
+    return replace(row, state=threads.dumped(state), updated_at_ns=document.updated_at_ns)
+
+

@@ -1,0 +1,123 @@
+/** All accounts of this process: takes the daemon's frames to where they belong. */
+import { randomBytes } from 'node:crypto'
+import { carryOut, CommandFailed } from './commands.js'
+import { ENGINE } from './engine.js'
+import { Link } from './link.js'
+import { Session } from './session.js'
+
+const PROTOCOL = 1
+const PROTOCOL_ERROR_CODE = 500
+
+/** @typedef {import('./frames.js').Frame} Frame */
+
+export class Bridge {
+    /** @type {Map<string, Session>} */
+    #sessions = new Map()
+    #run = randomBytes(6).toString('hex')
+    #generation = 0
+    #event = 0
+    #writer
+    #webUrl
+
+    /**
+     * @param {{write(frame: Frame): void}} writer
+     * @param {{webUrl?: string}} options
+     */
+    constructor(writer, { webUrl }) {
+        this.#writer = writer
+        this.#webUrl = webUrl || undefined
+    }
+
+    hello() {
+        this.#writer.write({ t: 'hello', protocol: PROTOCOL, engine: ENGINE, node: process.version, pid: process.pid })
+    }
+
+    get accounts() {
+        return [...this.#sessions.values()].filter(session => !session.over).length
+    }
+
+    /**
+     * The running session of an account.
+     * @param {string} account
+     */
+    session(account) {
+        const session = this.#sessions.get(account)
+        return session?.over ? undefined : session
+    }
+
+    /**
+     * @param {string} account
+     * @param {Parameters<Session['open']>[0]} how
+     */
+    async start(account, how) {
+        const tag = `${this.#run}.${++this.#generation}`
+        const link = new Link(account, tag, frame => this.#write(frame))
+        const nextSource = () => `ev:${this.#run}:${++this.#event}`
+        const session = new Session({ link, nextSource, webUrl: this.#webUrl })
+        this.#sessions.set(account, session)
+        try {
+            await session.open(how)
+        } catch {
+            session.halt()
+            this.#sessions.delete(account)
+            throw new CommandFailed('bad-arguments', 'creds')
+        }
+    }
+
+    /** @param {any} frame checked */
+    take(frame) {
+        switch (frame.t) {
+            case 'do': return void this.#do(frame)
+            case 'halt': return this.#halt(frame.account)
+            default: return this.#sessions.get(frame.account)?.link.answer(frame)
+        }
+    }
+
+    /**
+     * A line that could not be read. It costs the socket of the account that it names.
+     * @param {import('./check.js').ProtocolError} error
+     */
+    refuse({ code, account, field }) {
+        const fields = { error: code, field }
+        this.#writer.write({ t: 'log', level: 'error', event: 'protocol-error', account, fields })
+        const session = account && this.session(account)
+        if (!session) return
+        session.stop({ code: PROTOCOL_ERROR_CODE, reason: `protocol error: ${code}` })
+        this.#sessions.delete(account)
+    }
+
+    destroy() {
+        for (const session of this.#sessions.values()) session.halt()
+        this.#sessions.clear()
+    }
+
+    /** @param {string} account */
+    #halt(account) {
+        this.#sessions.get(account)?.halt()
+        this.#sessions.delete(account)
+    }
+
+    /** @param {{id: string, command: string, account?: string, args?: any}} frame */
+    async #do({ id, ...what }) {
+        try {
+            this.#writer.write({ t: 'done', id, result: await carryOut(this, what) })
+        } catch (error) {
+            const { code, message } = error instanceof CommandFailed ? error : { code: 'refused', message: 'bridge' }
+            this.#writer.write({ t: 'failed', id, error: { code, message } })
+        }
+    }
+
+    /**
+     * A frame that is too large to be sent cannot be answered: its account cannot go on.
+     * @param {Frame} frame
+     */
+    #write(frame) {
+        try {
+            this.#writer.write(frame)
+        } catch (error) {
+            const fields = { error: error instanceof Error ? error.name : 'unknown', type: frame.t }
+            this.#writer.write({ t: 'log', level: 'error', event: 'frame-not-sent', account: frame.account, fields })
+            if (frame.account) setImmediate(() => this.session(String(frame.account))?.stop({ code: 500, reason: 'frame too large' }))
+        }
+    }
+}

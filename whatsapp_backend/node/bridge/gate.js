@@ -1,0 +1,106 @@
+/**
+ * Between the socket and the engine: nothing that is not decrypted reaches the engine before it is journaled.
+ *
+ * Commits are sent as stanzas come in; the stanzas go on, in their order, as the commits are answered. Encrypted
+ * messages wait only for those before them: they are journaled by decryption (decrypt.js).
+ */
+import { debtEntry, plaintextEntries, stanzaEntry, unencryptedSource, whyRefused } from './entries.js'
+import { classify, isOffline } from './stanzas.js'
+
+/** @typedef {import('./engine.js').BinaryNode} BinaryNode */
+/** @typedef {import('./entries.js').Entry} Entry */
+
+const GATED = new Set(['CB:message', 'CB:receipt', 'CB:notification', 'CB:call'])
+const AFTER_THE_END = new Set(['close', 'error'])
+
+export class Gate {
+    /** @type {{passes: Promise<void> | null, pass: () => void}[]} */
+    #waiting = []
+    #running = false
+    #closed = false
+    #of
+
+    /**
+     * @param {object} of
+     * @param {import('./link.js').Link} of.link
+     * @param {import('./decrypt.js').Tickets} of.tickets
+     * @param {import('./offline.js').OfflineQueue} of.offline
+     * @param {import('./lru.js').Recent} of.seen ids of the messages that came in as stanzas
+     * @param {() => import('./engine.js').Me | undefined} of.me
+     */
+    constructor(of) {
+        this.#of = of
+    }
+
+    /**
+     * Take the place of the socket's `emit`.
+     * @param {{emit: (event: any, ...args: any[]) => boolean}} ws
+     */
+    install(ws) {
+        const emit = ws.emit.bind(ws)
+        ws.emit = (event, ...args) => {
+            if (this.#closed && !AFTER_THE_END.has(event)) return false
+            if (!GATED.has(event)) return emit(event, ...args)
+            this.#take(args[0], () => emit(event, ...args))
+            return true
+        }
+    }
+
+    /** Nothing passes any more. */
+    close() {
+        this.#closed = true
+        this.#waiting = []
+    }
+
+    /**
+     * @param {BinaryNode} node
+     * @param {() => void} pass
+     */
+    #take(node, pass) {
+        const { link, offline } = this.#of
+        const counted = isOffline(node)
+        if (counted) offline.handed()
+        let settled = () => { if (counted) offline.settled() }
+        /** @type {Entry[]} */
+        let entries
+        if (node.tag === 'message') {
+            const { now, expected } = this.#read(node)
+            entries = now
+            if (expected.length) {
+                this.#of.tickets.expect(node, expected, settled)
+                settled = () => {}
+            }
+        } else {
+            entries = [stanzaEntry(node, this.#of.me())]
+        }
+        const passes = entries.length ? link.commit({ entries }) : null
+        this.#waiting.push({ passes, pass: () => { pass(); settled() } })
+        void this.#run()
+    }
+
+    /**
+     * What of a message stanza is journaled now, and the ciphertexts that will be when they are decrypted.
+     * @param {BinaryNode} node
+     */
+    #read(node) {
+        const me = this.#of.me()
+        const { ciphertexts, plaintexts, debt } = classify(node)
+        const now = plaintexts.flatMap(raw =>
+            plaintextEntries({ node, raw, form: 'message', source: unencryptedSource(node, raw), me }))
+        const refused = whyRefused(node, me)
+        const reason = refused ? 'unreadable' : debt
+        if (reason) now.push(debtEntry({ node, reason, detail: refused, me }))
+        if (node.attrs.id) this.#of.seen.add(node.attrs.id)
+        return { now, expected: refused ? [] : ciphertexts }
+    }
+
+    async #run() {
+        if (this.#running) return
+        this.#running = true
+        for (let next; !this.#closed && (next = this.#waiting.shift());) {
+            if (next.passes) await next.passes
+            if (!this.#closed) next.pass()
+        }
+        this.#running = false
+    }
+}

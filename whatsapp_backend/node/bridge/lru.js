@@ -1,0 +1,75 @@
+/** The most recently used strings, bounded by their number and by their length together. */
+export class TextCache {
+    /** @type {Map<string, string | null>} */
+    #values = new Map()
+    #chars = 0
+    #maxEntries
+    #maxChars
+
+    /** @param {{maxEntries: number, maxChars: number}} bounds */
+    constructor({ maxEntries, maxChars }) {
+        this.#maxEntries = maxEntries
+        this.#maxChars = maxChars
+    }
+
+    /**
+     * `undefined` when it is not known, `null` when it is known to be absent.
+     * @param {string} key
+     */
+    get(key) {
+        const value = this.#values.get(key)
+        if (value === undefined) return undefined
+        this.#values.delete(key)
+        this.#values.set(key, value)
+        return value
+    }
+
+    /**
+     * @param {string} key
+     * @param {string | null} value
+     */
+    set(key, value) {
+        this.delete(key)
+        this.#values.set(key, value)
+        this.#chars += key.length + (value?.length ?? 0)
+        for (const oldest of this.#values.keys()) {
+            if (this.#values.size <= this.#maxEntries && this.#chars <= this.#maxChars) break
+            this.delete(oldest)
+        }
+    }
+
+    /** @param {string} key */
+    delete(key) {
+        const value = this.#values.get(key)
+        if (value === undefined) return
+        this.#values.delete(key)
+        this.#chars -= key.length + (value?.length ?? 0)
+    }
+}
+
+/** Remembers the last so many strings. */
+export class Recent {
+    /** @type {Set<string>} */
+    #seen = new Set()
+    #max
+
+    /** @param {number} max */
+    constructor(max) {
+        this.#max = max
+    }
+
+    /** @param {string} value */
+    add(value) {
+        this.#seen.delete(value)
+        this.#seen.add(value)
+        for (const oldest of this.#seen) {
+            if (this.#seen.size <= this.#max) break
+            this.#seen.delete(oldest)
+        }
+    }
+
+    /** @param {string} value */
+    has(value) {
+        return this.#seen.has(value)
+    }
+}

@@ -1,0 +1,207 @@
+/**
+ * One connection of one account: Baileys' socket with everything around it that keeps its promises.
+ *
+ *     opening ── the socket is made ──► running ──┬── it closes by itself: `state closed`
+ *                                                 └── halt, stop, a protocol error
+ *
+ * Whichever way it ends, it is mute from then on: nothing leaves for WhatsApp, nothing is asked of or told to the
+ * daemon, and what waits for an answer waits for ever. A new connection is a new Session with a new Link.
+ */
+import { ALL_WA_PATCH_NAMES, Browsers, DEFAULT_WEB_URL, initAuthCreds, makeWASocket, SILENT } from './engine.js'
+import { CredsKeeper, credsFromText, credsToText } from './creds.js'
+import { signalRepositoryMaker, Tickets } from './decrypt.js'
+import { Gate } from './gate.js'
+import { HistoryQueue } from './history.js'
+import { KeyStore } from './keys.js'
+import { Recent } from './lru.js'
+import { OfflineQueue } from './offline.js'
+import { Outgoing } from './outgoing.js'
+import { finderOfSent } from './resend.js'
+import { Tap } from './tap.js'
+
+const REMEMBERED_IDS = 20_000
+const CLOSE_MS = 1000
+
+export class Session {
+    seen = new Recent(REMEMBERED_IDS)
+    isOpen = false
+    #tickets = new Tickets()
+    #outgoing = new Outgoing()
+    #appStateAsked = false
+    /** @type {(reason: string) => void} */
+    #end = () => {}
+    /** Resolves when the socket closed by itself or was stopped; never after a halt. */
+    ended = new Promise(resolve => { this.#end = resolve })
+    #mute = false
+
+    /**
+     * @param {object} of
+     * @param {import('./link.js').Link} of.link
+     * @param {() => string} of.nextSource the source of what has no source of its own
+     * @param {string} [of.webUrl]
+     */
+    constructor({ link, nextSource, webUrl }) {
+        this.link = link
+        this.nextSource = nextSource
+        this.webUrl = webUrl
+        this.offline = new OfflineQueue({
+            ask: count => this.#askForBatch(count),
+            report: received => link.state('caught-up', { received })
+        })
+        this.history = new HistoryQueue({ link, me: () => this.me, sock: () => this.sock })
+        this.#gate = new Gate({
+            link, tickets: this.#tickets, offline: this.offline, seen: this.seen, me: () => this.me
+        })
+    }
+
+    #gate
+
+    /** @returns {import('./engine.js').Me | undefined} */
+    get me() {
+        return this.creds?.me
+    }
+
+    get over() {
+        return this.#mute
+    }
+
+    /**
+     * Make the socket. Throws when the credentials cannot be read; nothing was done then.
+     * @param {{creds: string | null, fullHistory: boolean, open: {source: string, raw: string, envelope: any}[]}} how
+     */
+    async open({ creds, fullHistory, open }) {
+        this.creds = creds === null ? initAuthCreds() : credsFromText(creds)
+        if (creds === null) await this.link.commit({ creds: credsToText(this.creds) })
+        this.keeper = new CredsKeeper(this.link, this.creds)
+        this.sock = makeWASocket({ ...this.#config(fullHistory), auth: { creds: this.creds, keys: new KeyStore(this.link) } })
+        this.#install()
+        for (const { source, raw, envelope } of open) {
+            this.history.add({ source, raw: Buffer.from(raw, 'base64'), envelope: envelope ?? {} })
+        }
+        this.history.start()
+    }
+
+    /** @param {boolean} fullHistory */
+    #config(fullHistory) {
+        const { link } = this
+        return {
+            waWebSocketUrl: this.webUrl ?? DEFAULT_WEB_URL,
+            logger: SILENT,
+            browser: Browsers.macOS('Desktop'), // others are not given full history
+            syncFullHistory: fullHistory,
+            shouldSyncHistoryMessage: () => false, // history.js does it
+            markOnlineOnConnect: false, // else the phone stops notifying its owner
+            transactionOpts: { maxCommitRetries: 1, delayBetweenTriesMs: 0 }, // a failed commit is never answered
+            getMessage: finderOfSent(link, () => this.sock),
+            makeSignalRepository: signalRepositoryMaker({
+                tickets: this.#tickets,
+                link,
+                me: () => this.me,
+                onNotice: entry => this.#onNotice(entry)
+            })
+        }
+    }
+
+    #install() {
+        const { ws, ev } = /** @type {any} */ (this.sock)
+        this.#outgoing.install(ws.socket)
+        const close = ws.close.bind(ws)
+        // A peer that does not answer the closing handshake would keep a dead socket for half a minute.
+        ws.close = () => {
+            const socket = ws.socket
+            const timer = setTimeout(() => socket?.terminate(), CLOSE_MS)
+            return close().finally(() => clearTimeout(timer))
+        }
+        this.#gate.install(ws)
+        ws.on('CB:ib,,offline_preview', (/** @type {any} */ node) => {
+            const { attrs } = node.content.find((/** @type {any} */ child) => child.tag === 'offline_preview')
+            this.link.state('offline', { announced: Math.trunc(Number(attrs.count) || 0) })
+        })
+        ws.on('CB:ib,,offline', () => this.offline.drained())
+        new Tap({
+            nextSource: this.nextSource,
+            seen: this.seen,
+            journal: entries => this.#outgoing.hold(this.link.commit({ entries })),
+            onCreds: () => { if (!this.#mute) this.#outgoing.hold(this.keeper.changed()) },
+            onAppStateKey: () => this.#syncAppState(),
+            onConnection: update => this.#onConnection(update)
+        }).install(ev)
+    }
+
+    /** @param {import('./entries.js').Entry} entry */
+    #onNotice({ source, raw, envelope }) {
+        this.history.add({ source, raw: Buffer.from(raw ?? '', 'base64'), envelope: envelope ?? {} })
+    }
+
+    /** @param {number} count */
+    #askForBatch(count) {
+        const content = [{ tag: 'offline_batch', attrs: { count: String(count) } }]
+        this.sock.sendNode({ tag: 'ib', attrs: {}, content }).catch(() => {}) // the socket closed; the next one asks anew
+    }
+
+    /** The engine does this after the history it downloads; since we do that, it is on us. */
+    #syncAppState() {
+        if (this.#appStateAsked || this.creds.accountSyncCounter > 0 || this.#mute) return
+        this.#appStateAsked = true
+        this.sock.resyncAppState(ALL_WA_PATCH_NAMES, true).then(
+            () => this.sock.ev.emit('creds.update', { accountSyncCounter: 1 }),
+            () => this.link.log('warn', 'app-state-sync-failed')
+        )
+    }
+
+    /** @param {any} update */
+    #onConnection({ connection, qr, isNewLogin, lastDisconnect, reachoutTimeLock }) {
+        if (this.#mute) return
+        if (qr) this.link.state('qr', { qr })
+        if (isNewLogin) void this.keeper.changed().then(() => this.link.state('paired'))
+        if (connection === 'connecting') this.link.state('connecting')
+        if (connection === 'open') this.#opened()
+        if (reachoutTimeLock) this.link.log('warn', 'reachout-time-lock', { active: Boolean(reachoutTimeLock.isActive) })
+        if (connection === 'close') this.#closed(lastDisconnect?.error)
+    }
+
+    #opened() {
+        this.isOpen = true
+        const { id, lid, name } = this.creds.me
+        this.link.state('open', { me: { id, lid, name } })
+    }
+
+    /** @param {any} error */
+    #closed(error) {
+        this.keeper.flush()
+        const code = Math.trunc(Number(error?.output?.statusCode)) || 0
+        this.link.state('closed', { code, reason: String(error?.message ?? 'stopped') })
+        this.#silence()
+        this.#end('closed')
+    }
+
+    /** Nothing goes out or in any more. */
+    #silence() {
+        this.#mute = true
+        this.isOpen = false
+        this.link.close()
+        this.#gate.close()
+        this.#outgoing.close()
+        this.history.end()
+    }
+
+    /** End the socket as if the power had failed. */
+    halt() {
+        this.#silence()
+        if (!this.sock) return
+        /** @type {any} */ (this.sock.ws).socket?.terminate()
+        void this.sock.end(undefined)
+    }
+
+    /**
+     * End the socket in good order; what is not journaled comes again.
+     * @param {{code: number, reason: string}} why
+     */
+    stop({ code, reason }) {
+        if (this.#mute) return
+        this.keeper?.flush()
+        this.link.state('closed', { code, reason })
+        this.halt()
+        this.#end('stopped')
+    }
+}

@@ -1,0 +1,146 @@
+/**
+ * A Signal endpoint that the fake owns: the device of a contact, or an account's phone. Sessions live in memory only.
+ * Peers are addressed by number and device, whatever name (phone JID or LID) the stanza used: it is one session.
+ */
+import { createRequire } from 'node:module'
+import { Curve, encodeBigEndian, generateSignalPubKey, KEY_BUNDLE_TYPE, signedKeyPair } from 'baileys'
+import {
+    GroupCipher, GroupSessionBuilder, SenderKeyDistributionMessage, SenderKeyName, SenderKeyRecord
+} from 'baileys/lib/Signal/Group/index.js'
+import { node } from './nodes.js'
+
+const libsignal = createRequire(import.meta.url)('libsignal')
+
+/**
+ * What a peer publishes of itself.
+ * @typedef {{registrationId: number, identityKey: Uint8Array,
+ *   signedPreKey: {keyId: number, publicKey: Uint8Array, signature: Uint8Array},
+ *   preKey?: {keyId: number, publicKey: Uint8Array}}} Bundle
+ */
+
+/** @param {string} text */
+function address(text) {
+    const [user, device] = text.split('.')
+    return new libsignal.ProtocolAddress(user, Number(device))
+}
+
+/** @param {{private: Uint8Array, public: Uint8Array}} pair */
+function libsignalPair(pair) {
+    return { privKey: Buffer.from(pair.private), pubKey: Buffer.from(generateSignalPubKey(pair.public)) }
+}
+
+export class Endpoint {
+    /** @param {number} registrationId */
+    constructor(registrationId) {
+        this.registrationId = registrationId
+        this.identity = Curve.generateKeyPair()
+        this.signedPreKey = signedKeyPair(this.identity, 1)
+        /** @type {Map<number, {private: Uint8Array, public: Uint8Array}>} */
+        this.preKeys = new Map()
+        this.nextPreKey = 1
+        /** @type {Map<string, any>} */
+        this.sessions = new Map()
+        /** @type {Map<string, any>} */
+        this.senderKeys = new Map()
+        this.store = this.#store()
+    }
+
+    #store() {
+        return {
+            loadSession: async (/** @type {string} */ id) => this.sessions.get(id),
+            storeSession: async (/** @type {string} */ id, /** @type {any} */ record) => {
+                this.sessions.set(id, record)
+            },
+            isTrustedIdentity: () => true,
+            loadPreKey: async (/** @type {number} */ id) => {
+                const pair = this.preKeys.get(Number(id))
+                return pair && libsignalPair(pair)
+            },
+            removePreKey: (/** @type {number} */ id) => this.preKeys.delete(Number(id)),
+            loadSignedPreKey: () => libsignalPair(this.signedPreKey.keyPair),
+            getOurRegistrationId: () => this.registrationId,
+            getOurIdentity: () => libsignalPair(this.identity),
+            loadSenderKey: async (/** @type {SenderKeyName} */ name) =>
+                this.senderKeys.get(name.toString()) ?? new SenderKeyRecord(),
+            storeSenderKey: async (/** @type {SenderKeyName} */ name, /** @type {any} */ record) => {
+                this.senderKeys.set(name.toString(), record)
+            }
+        }
+    }
+
+    /** What the server hands out so that others can start a session, with a fresh one-time key. */
+    publish() {
+        const keyId = this.nextPreKey++
+        const pair = Curve.generateKeyPair()
+        this.preKeys.set(keyId, pair)
+        const { signedPreKey } = this
+        return [
+            node('registration', {}, encodeBigEndian(this.registrationId)),
+            node('type', {}, KEY_BUNDLE_TYPE),
+            node('identity', {}, this.identity.public),
+            node('skey', {}, [
+                node('id', {}, encodeBigEndian(signedPreKey.keyId, 3)),
+                node('value', {}, signedPreKey.keyPair.public),
+                node('signature', {}, signedPreKey.signature)
+            ]),
+            node('key', {}, [node('id', {}, encodeBigEndian(keyId, 3)), node('value', {}, pair.public)])
+        ]
+    }
+
+    /** @param {string} peer */
+    hasSession(peer) {
+        return Boolean(this.sessions.get(peer)?.haveOpenSession())
+    }
+
+    /** @param {string} peer @param {Bundle} bundle */
+    async startSession(peer, bundle) {
+        await new libsignal.SessionBuilder(this.store, address(peer)).initOutgoing(bundle)
+    }
+
+    /**
+     * Encrypt. Only the first message of a session is a `pkmsg` unless `keepPreKey` says so: Signal repeats it until the
+     * peer has answered, but the fake's contacts know that the server keeps the order.
+     * @param {string} peer @param {Uint8Array} plaintext @param {boolean} [keepPreKey]
+     * @returns {Promise<{type: 'pkmsg' | 'msg', ciphertext: Buffer}>}
+     */
+    async encrypt(peer, plaintext, keepPreKey = false) {
+        const cipher = new libsignal.SessionCipher(this.store, address(peer))
+        const { type, body } = await cipher.encrypt(Buffer.from(plaintext))
+        if (!keepPreKey) delete this.sessions.get(peer).getOpenSession().pendingPreKey
+        return { type: type === 3 ? 'pkmsg' : 'msg', ciphertext: Buffer.from(body, 'binary') }
+    }
+
+    /** @param {string} peer @param {string} type @param {Uint8Array} ciphertext @returns {Promise<Buffer>} */
+    async decrypt(peer, type, ciphertext) {
+        const cipher = new libsignal.SessionCipher(this.store, address(peer))
+        const bytes = Buffer.from(ciphertext)
+        return type === 'pkmsg' ? cipher.decryptPreKeyWhisperMessage(bytes) : cipher.decryptWhisperMessage(bytes)
+    }
+
+    /** @param {string} group @param {string} sender */
+    #senderKey(group, sender) {
+        return new SenderKeyName(group, address(sender))
+    }
+
+    /** The key others need to read what `encryptForGroup` makes. @param {string} group @param {string} self */
+    async distribution(group, self) {
+        const message = await new GroupSessionBuilder(this.store).create(this.#senderKey(group, self))
+        return message.serialize()
+    }
+
+    /** @param {string} group @param {string} self @param {Uint8Array} plaintext */
+    async encryptForGroup(group, self, plaintext) {
+        return Buffer.from(await new GroupCipher(this.store, this.#senderKey(group, self)).encrypt(plaintext))
+    }
+
+    /** @param {string} group @param {string} sender @param {Uint8Array} distribution */
+    async learnSenderKey(group, sender, distribution) {
+        const message = new SenderKeyDistributionMessage(null, null, null, null, distribution)
+        await new GroupSessionBuilder(this.store).process(this.#senderKey(group, sender), message)
+    }
+
+    /** @param {string} group @param {string} sender @param {Uint8Array} ciphertext */
+    async decryptForGroup(group, sender, ciphertext) {
+        return new GroupCipher(this.store, this.#senderKey(group, sender)).decrypt(ciphertext)
+    }
+}

@@ -1,0 +1,120 @@
+/** Messages, receipts and bare stanzas towards linked devices. */
+import { setImmediate as breathe } from 'node:timers/promises'
+import { content, storedText } from '../content.js'
+import { isGroup, messageId, nowS, stanzaId } from '../ids.js'
+import { fromJson, node } from '../nodes.js'
+import { deliver, enqueue, isGroupChat } from '../outgoing.js'
+
+/** @typedef {import('../server.js').FakeWhatsApp} FakeWhatsApp */
+/** @typedef {Record<string, any>} Args */
+
+const BULK_BREATH = 50
+
+/** @param {FakeWhatsApp} server @param {string} ref a number, a JID, a group or `status@broadcast` */
+function chatOf({ world }, ref) {
+    if (ref === 'status@broadcast') return { id: ref, subject: '', members: [], addressing: /** @type {const} */ ('pn') }
+    return isGroup(ref) ? world.group(ref) : world.person(ref)
+}
+
+/** @param {FakeWhatsApp} server @param {Args} args @returns {import('../outgoing.js').Outgoing} */
+function outgoing(server, args) {
+    const { world, cdn } = server
+    const account = world.account(args.account)
+    const chat = chatOf(server, args.chat)
+    const fromMe = args.from_me ?? false
+    const ingroup = isGroupChat(chat)
+    if (ingroup && !fromMe && !args.from) throw new Error('a group message needs `from`')
+    const sender = fromMe ? account : world.person(args.from ?? args.chat)
+    const id = args.id ?? messageId()
+    return {
+        id, time: args.time ?? nowS(), sender, chat, fromMe,
+        addressing: args.addressing ?? (ingroup ? chat.addressing : 'pn'), alt: args.alt ?? true,
+        message: content(args, cdn, id), encryption: args.encryption ?? 'signal', unavailable: args.unavailable,
+        corrupt: args.corrupt, keepPreKey: args.keep_prekey, attrs: args.attrs
+    }
+}
+
+/** What the phone keeps of it. @param {FakeWhatsApp} server @param {import('../outgoing.js').Outgoing} sent
+ * @param {string} account */
+function remember({ world }, sent, account) {
+    const { chat, sender, fromMe, id, time, message, addressing } = sent
+    const key = isGroupChat(chat) ? chat.id : chat.number
+    world.person(account).chats.add(key, {
+        id, from_me: fromMe, time, message, participant: isGroupChat(chat) ? sender.as(addressing) : undefined,
+        name: sender.name
+    })
+}
+
+/** @param {FakeWhatsApp} server @param {Args} args */
+async function sendOne(server, args) {
+    const sent = outgoing(server, args)
+    remember(server, sent, args.account)
+    const { world } = server
+    const devices = args.device === undefined
+        ? world.account(args.account).devices() : [world.companion(args.account, args.device)]
+    for (const companion of devices) await deliver(companion, sent)
+    const { id, time, chat, sender, addressing, fromMe } = sent
+    return {
+        id, time, chat: isGroupChat(chat) ? chat.id : chat.as(addressing), from_me: fromMe,
+        participant: isGroupChat(chat) ? sender.as(addressing) : undefined, text: storedText(sent.message)
+    }
+}
+
+/** @param {FakeWhatsApp} server @param {Args} args many messages; see README.md for the recipe */
+async function sendMany(server, args) {
+    const { count, prefix, text = 'message', start_time: start = nowS(), step_s: step = 0, list = false, ...rest } = args
+    /** @type {string[]} */
+    const chats = args.chats ?? [args.chat]
+    const sent = []
+    for (let i = 0; i < count; i += 1) {
+        const one = await sendOne(server, {
+            ...rest, chat: chats[i % chats.length], id: `${prefix}-${i}`, text: `${text} ${i}`,
+            time: start + Math.floor(i * step)
+        })
+        if (list) sent.push(one)
+        // Encryption only ever waits for itself: without this the sockets would not be served until the end.
+        if (i % BULK_BREATH === BULK_BREATH - 1) await breathe()
+    }
+    return { count, prefix, text, chats, start_time: start, step_s: step, sent: list ? sent : undefined }
+}
+
+/** @param {FakeWhatsApp} server @param {Args} args the very same stanza once more, not queued unless `queued` */
+function duplicate({ world }, args) {
+    const companion = world.companion(args.account, args.device)
+    const stanza = companion.sent.get(args.id)?.stanza
+    if (!stanza) throw new Error(`${args.id} was not sent`)
+    if (args.queued) enqueue(companion, stanza)
+    else if (companion.connection) companion.connection.send(stanza)
+    else throw new Error('not connected')
+    return { id: args.id }
+}
+
+/** @param {FakeWhatsApp} server @param {Args} args somebody got or read what the account sent */
+function receipt({ world }, args) {
+    const { account, from, ids, type = 'delivery', chat, time = nowS(), addressing = 'pn' } = args
+    const who = world.person(from)
+    const [first, ...others] = ids
+    const inGroup = chat !== undefined && isGroup(chat)
+    const stanza = node('receipt', {
+        from: inGroup ? chat : who.as(addressing), participant: inGroup ? who.as(addressing) : undefined,
+        id: first, t: time, type: type === 'delivery' ? undefined : type, recipient: args.recipient
+    }, others.length ? [node('list', {}, others.map((/** @type {string} */ id) => node('item', { id })))] : undefined)
+    for (const companion of world.account(account).devices()) enqueue(companion, stanza)
+    return { ids, type, time }
+}
+
+/** @param {FakeWhatsApp} server @param {Args} args any stanza at all; queued unless told otherwise */
+function stanza({ world }, args) {
+    const companion = world.companion(args.account, args.device)
+    const built = fromJson(args.node)
+    if (args.queued === false) {
+        if (!companion.connection) throw new Error('not connected')
+        companion.connection.send(built)
+    } else {
+        built.attrs.id ??= stanzaId()
+        enqueue(companion, built)
+    }
+    return { id: built.attrs.id }
+}
+
+export const MESSAGE_OPS = { message: sendOne, messages: sendMany, duplicate, receipt, stanza }

@@ -1,0 +1,143 @@
+/** A message on its way to a linked device: its stanza, its encryption, and its place in the queue. */
+import { encodeWAMessage, proto } from 'baileys'
+import { node } from './nodes.js'
+
+/** @typedef {import('baileys').BinaryNode} BinaryNode */
+/** @typedef {import('./companion.js').Companion} Companion */
+/** @typedef {import('./person.js').Person} Person */
+/** @typedef {import('./person.js').Group} Group */
+
+/**
+ * @typedef {{
+ *   id: string, time: number, sender: Person, chat: Person | Group, fromMe: boolean,
+ *   addressing: 'pn' | 'lid', alt: boolean, message: proto.IMessage,
+ *   encryption: 'signal' | 'plaintext' | 'none' | 'sender-key',
+ *   unavailable?: string, corrupt?: boolean, keepPreKey?: boolean, peer?: boolean,
+ *   attrs?: Record<string, string>, stanza?: BinaryNode
+ * }} Outgoing
+ */
+
+/** @param {Person | Group} chat @returns {chat is Group} */
+export function isGroupChat(chat) {
+    return 'members' in chat
+}
+
+/** @param {Outgoing} outgoing */
+function addresses(outgoing) {
+    const { sender, chat, addressing, alt, fromMe, peer } = outgoing
+    const other = addressing === 'lid' ? 'pn' : 'lid'
+    /** @param {string} name @param {Person} person */
+    const known = (name, person) => alt ? { [`${name}_${other}`]: person.as(other) } : {}
+    if (isGroupChat(chat)) {
+        return { from: chat.id, participant: sender.as(addressing), addressing_mode: addressing,
+            ...known('participant', sender) }
+    }
+    if (peer) return { from: sender.as(addressing), category: 'peer' }
+    if (fromMe) {
+        return { from: sender.as(addressing), recipient: chat.as(addressing), ...known('peer_recipient', chat) }
+    }
+    return { from: sender.as(addressing), ...known('sender', sender) }
+}
+
+/** @param {proto.IMessage} message */
+function stanzaType(message) {
+    const media = ['imageMessage', 'videoMessage', 'audioMessage', 'documentMessage', 'stickerMessage']
+    if (media.some(name => name in message)) return 'media'
+    return message.reactionMessage ? 'reaction' : 'text'
+}
+
+/** @param {Outgoing} outgoing what is put into the envelope */
+function sealed(outgoing) {
+    const { fromMe, peer, chat, message } = outgoing
+    if (!fromMe || peer || isGroupChat(chat)) return message
+    return { deviceSentMessage: { destinationJid: chat.as(outgoing.addressing), message } }
+}
+
+/** @param {Buffer} ciphertext */
+function spoil(ciphertext) {
+    const spoiled = Buffer.from(ciphertext)
+    spoiled[spoiled.length - 1] ^= 0xff
+    return spoiled
+}
+
+/**
+ * @param {Outgoing} outgoing @param {Companion} companion @param {proto.IMessage} message
+ * @param {Record<string, string>} [extra]
+ */
+async function pairwise(outgoing, companion, message, extra = {}) {
+    const { phone } = outgoing.sender
+    const peer = companion.address
+    if (!phone.hasSession(peer)) await phone.startSession(peer, companion.takeBundle())
+    const { type, ciphertext } = await phone.encrypt(peer, encodeWAMessage(message), outgoing.keepPreKey)
+    return node('enc', { v: 2, type, ...extra }, outgoing.corrupt ? spoil(ciphertext) : ciphertext)
+}
+
+/** Who was given which sender key already. @type {WeakMap<Companion, Set<string>>} */
+const keysGiven = new WeakMap()
+
+/** @param {Outgoing} outgoing @param {Companion} companion @returns {Promise<BinaryNode[]>} */
+async function withSenderKey(outgoing, companion) {
+    const { sender, chat } = outgoing
+    if (!isGroupChat(chat)) throw new Error('sender keys are for groups')
+    const given = keysGiven.get(companion) ?? new Set()
+    keysGiven.set(companion, given)
+    const key = `${sender.number} ${chat.id}`
+    const nodes = []
+    if (!given.has(key)) {
+        given.add(key)
+        const distribution = await sender.phone.distribution(chat.id, sender.address)
+        nodes.push(await pairwise({ ...outgoing, corrupt: false }, companion, { senderKeyDistributionMessage: {
+            groupId: chat.id, axolotlSenderKeyDistributionMessage: distribution } }))
+    }
+    const bytes = encodeWAMessage(sealed(outgoing))
+    const ciphertext = await sender.phone.encryptForGroup(chat.id, sender.address, bytes)
+    return [...nodes, node('enc', { v: 2, type: 'skmsg' }, outgoing.corrupt ? spoil(ciphertext) : ciphertext)]
+}
+
+/** @param {Outgoing} outgoing @param {Companion} companion @returns {Promise<BinaryNode[]>} */
+async function body(outgoing, companion) {
+    switch (outgoing.encryption) {
+        case 'plaintext': return [node('plaintext', {}, proto.Message.encode(outgoing.message).finish())]
+        case 'none': return [node('unavailable', { type: outgoing.unavailable })]
+        case 'sender-key': return withSenderKey(outgoing, companion)
+        default: return [await pairwise(outgoing, companion, sealed(outgoing))]
+    }
+}
+
+/** @param {Outgoing} outgoing @param {BinaryNode[]} content */
+function stanzaOf(outgoing, content) {
+    const { id, time, sender, fromMe, peer, message, attrs } = outgoing
+    return node('message', {
+        ...addresses(outgoing), id, t: time, type: stanzaType(message),
+        notify: peer || fromMe ? undefined : sender.name, ...attrs
+    }, content)
+}
+
+/** @param {Companion} companion @param {BinaryNode} stanza */
+export function enqueue(companion, stanza) {
+    const entry = companion.queue.push(stanza)
+    companion.connection?.delivery.added(entry)
+}
+
+/** Encrypt for one device and put it into its queue. @param {Companion} companion @param {Outgoing} outgoing */
+export async function deliver(companion, outgoing) {
+    await companion.serially(async () => {
+        const stanza = stanzaOf(outgoing, await body(outgoing, companion))
+        companion.sent.set(outgoing.id, { ...outgoing, stanza })
+        enqueue(companion, stanza)
+    })
+}
+
+/**
+ * Encrypt once more in a new session and send it under the same id.
+ * @param {Companion} companion @param {Outgoing} outgoing
+ * @param {import('./endpoint.js').Bundle} bundle @param {number} count
+ */
+export async function deliverAgain(companion, outgoing, bundle, count) {
+    await companion.serially(async () => {
+        await outgoing.sender.phone.startSession(companion.address, bundle)
+        const again = { ...outgoing, corrupt: false }
+        const enc = await pairwise(again, companion, sealed(again), { count: String(count) })
+        enqueue(companion, stanzaOf(again, [enc]))
+    })
+}

@@ -1,0 +1,22 @@
+/** A stored message as the phone writes it into history. */
+import { proto } from 'baileys'
+import { isGroup } from './ids.js'
+
+const { Status } = proto.WebMessageInfo
+
+/**
+ * @param {string} chat the conversation's JID @param {import('./chats.js').Stored} stored
+ * @returns {proto.IWebMessageInfo}
+ */
+export function webMessage(chat, stored) {
+    const { id, from_me: fromMe, time, participant, name, text } = stored
+    const author = participant && isGroup(chat) && !fromMe ? participant : undefined
+    return {
+        key: { remoteJid: chat, fromMe, id, participant: author },
+        messageTimestamp: time,
+        status: fromMe ? Status.DELIVERY_ACK : undefined,
+        pushName: fromMe ? undefined : name,
+        participant: author,
+        message: stored.message ?? { conversation: text ?? '' }
+    }
+}

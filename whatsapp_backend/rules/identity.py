@@ -1,0 +1,86 @@
+"""One spelling for every JID, and which conversation and which sender a message key names."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+ME = "me"
+"""The sender of our own messages: our number and our LID are one person whatever the key says."""
+
+_DIGITS = re.compile(r"\+?([0-9]+)")
+_DOMAINS = {"c.us": "s.whatsapp.net", "hosted": "s.whatsapp.net", "hosted.lid": "lid"}
+
+
+def account_id(phone: str, namespace: str) -> str:
+    """The id of the account declared for a number (E.164 or any spelling of it). Raises ValueError."""
+    digits = "".join(c for c in phone if c.isascii() and c.isdigit())
+    if not 6 <= len(digits) <= 15 or digits[0] == "0":
+        raise ValueError("not an international phone number: 6 to 15 digits with the country code, as in +15550001111")
+    return f"account_{namespace}_{hashlib.sha256(f'+{digits}'.encode()).hexdigest()[:32]}"
+
+
+def canonical_jid(raw: str) -> str:
+    """The one spelling of a JID. Device suffixes go before digits are looked at, or `1555:12` would become `155512`."""
+    jid = raw.strip().lower()
+    user, at, domain = jid.partition("@")
+    if not at or "@" in domain:
+        return jid
+    user = user.partition(":")[0]
+    if digits := _DIGITS.fullmatch(user):
+        user = digits[1]
+    return f"{user}@{_DOMAINS.get(domain, domain)}"
+
+
+def is_phone(jid: str) -> bool:
+    """Whether the JID names a person by phone number."""
+    return jid.endswith("@s.whatsapp.net")
+
+
+def is_lid(jid: str) -> bool:
+    """Whether the JID names a person by LID. Its digits are never a phone number."""
+    return jid.endswith("@lid")
+
+
+def is_person(jid: str) -> bool:
+    """Whether the JID names one person, so that who writes there is known from the chat alone."""
+    return is_phone(jid) or is_lid(jid)
+
+
+def phone_of(jid: str) -> str | None:
+    """The E.164 number a phone JID stands for."""
+    user = jid.partition("@")[0]
+    return f"+{user}" if is_phone(jid) and 6 <= len(user) <= 15 and user.isdigit() else None
+
+
+def certainly_differ(one: str, other: str) -> bool:
+    """Whether two senders are certainly two people. A LID against a phone number may be one person."""
+    if ME in (one, other):
+        return one != other
+    return one != other and (is_phone(one), is_lid(one)) == (is_phone(other), is_lid(other))
+
+
+def chat_of(key: Mapping[str, Any]) -> str:
+    """The canonical client JID of a message key: the phone number once the key tells it, else what the key says."""
+    return _person(key.get("remoteJid"), key.get("remoteJidAlt"))
+
+
+def sender_of(key: Mapping[str, Any]) -> str | None:
+    """Who sent it: ME, a canonical JID, or None where the key does not say."""
+    if key.get("fromMe"):
+        return ME
+    chat = chat_of(key)
+    if is_person(chat):
+        return chat
+    return _person(key["participant"], key.get("participantAlt")) if key.get("participant") else None
+
+
+def _person(jid: Any, alternative: Any) -> str:
+    canonical = canonical_jid(jid)
+    if is_lid(canonical) and isinstance(alternative, str):
+        other = canonical_jid(alternative)
+        if is_phone(other):
+            return other
+    return canonical

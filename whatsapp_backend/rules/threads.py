@@ -1,0 +1,113 @@
+"""Thread documents, by the same law as messages: any order, any repetition, the same document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from whatsapp_backend.domain.events import ChatNamed, MessageSeen
+from whatsapp_backend.domain.moments import at_ms
+from whatsapp_backend.domain.states import ThreadState
+from whatsapp_backend.rules.content import preview_of
+from whatsapp_backend.rules.identity import ME, is_lid, is_person, phone_of
+
+SERVER_TIMES = ("updatedAt",)
+_NAMED_BY_PUSH_NAME = 1
+
+
+def state_of(event: MessageSeen | ChatNamed) -> ThreadState:
+    """The thread after this one event."""
+    state = ThreadState(account=event.account, client_jid=event.client_jid)
+    if isinstance(event, ChatNamed):
+        return replace(state, name=event.name, name_rank=event.rank, name_clock=event.order)
+    own = event.sender == ME
+    pushed = event.sender_name if is_person(event.client_jid) and not own else None
+    return replace(
+        state,
+        last_at_ms=event.sent_at_ms,
+        last_id=event.message_id,
+        last_order=event.order,
+        last_preview=preview_of(event.content),
+        last_direction="outbound" if own else "inbound",
+        last_sender_name=ME if own else event.sender_name,
+        last_inbound_at_ms=0 if own else event.sent_at_ms,
+        name=pushed,
+        name_rank=_NAMED_BY_PUSH_NAME if pushed else 0,
+        name_clock=event.sent_at_ms if pushed else 0,
+    )
+
+
+def merged(one: ThreadState, other: ThreadState) -> ThreadState:
+    """The thread after both: the newest message by source time, of one message the first sighting."""
+    newest = max(one, other, key=lambda state: (state.last_at_ms, state.last_id, -state.last_order))
+    named = max(one, other, key=lambda state: (state.name_rank, state.name_clock, state.name or ""))
+    return replace(
+        newest,
+        last_inbound_at_ms=max(one.last_inbound_at_ms, other.last_inbound_at_ms),
+        name=named.name,
+        name_rank=named.name_rank,
+        name_clock=named.name_clock,
+    )
+
+
+def dumped(state: ThreadState) -> bytes:
+    """The state as JSON text."""
+    return orjson.dumps(state)
+
+
+def loaded(text: bytes) -> ThreadState:
+    """The state from JSON text."""
+    return ThreadState(**orjson.loads(text))
+
+
+def fields_of(state: ThreadState) -> dict[str, Any]:
+    """The document, but for the server's times."""
+    phone = phone_of(state.client_jid)
+    fields: dict[str, Any] = {
+        "accountId": state.account,
+        "clientJid": state.client_jid,
+        "isLid": is_lid(state.client_jid),
+        "displayName": state.name or phone or state.client_jid.partition("@")[0],
+        "lastMessageAt": at_ms(state.last_at_ms),
+        "lastMessageAtMs": state.last_at_ms,
+        "lastMessageId": state.last_id,
+        "lastMessagePreview": state.last_preview,
+        "lastMessageText": state.last_preview,
+        "lastMessageDirection": state.last_direction,
+        "clocks": {"last": state.last_order, "nameRank": state.name_rank, "name": state.name_clock},
+    }
+    if phone:
+        fields["phone"] = fields["phoneE164"] = fields["phoneNumber"] = phone
+    if state.last_sender_name:
+        fields["lastMessageSenderName"] = state.last_sender_name
+    if state.last_inbound_at_ms:
+        fields["lastInboundAt"] = at_ms(state.last_inbound_at_ms)
+        fields["lastInboundAtMs"] = state.last_inbound_at_ms
+    return fields
+
+
+DELETED_WHEN_ABSENT = frozenset({"lastMessageSenderName"})
+"""What a newer message may lack. Other fields of the document (owner, archived, redirects) are other people's."""
+
+
+def state_in(fields: Mapping[str, Any]) -> ThreadState:
+    """The state that a document holds; what an earlier generation wrote without our clocks counts for little."""
+    clocks = fields.get("clocks") or {}
+    ours = bool(clocks)
+    return ThreadState(
+        account=fields["accountId"],
+        client_jid=fields["clientJid"],
+        last_at_ms=fields.get("lastMessageAtMs") or 0 if ours else 0,
+        last_id=fields.get("lastMessageId") or "",
+        last_order=clocks.get("last", 0),
+        last_preview=fields.get("lastMessagePreview") or "",
+        last_direction=fields.get("lastMessageDirection") or "",
+        last_sender_name=fields.get("lastMessageSenderName"),
+        last_inbound_at_ms=fields.get("lastInboundAtMs") or 0 if ours else 0,
+        name=fields.get("displayName") if clocks.get("nameRank") or not ours else None,
+        name_rank=clocks.get("nameRank", 0),
+        name_clock=clocks.get("name", 0),
+    )
