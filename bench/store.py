@@ -21,7 +21,7 @@ EIGHT = 8
 BATCH_ENTRIES = 200  # a history record
 BATCHES_IN_FLIGHT = 4  # the credit of docs/frames.md
 
-_SESSION = json.dumps({"v": 1, "chains": "x" * 1500})
+_CHAINS = "x" * 1500
 _PAYLOAD = json.dumps({"key": {"id": "M1"}, "message": {"conversation": "x" * 300}}).encode()
 
 
@@ -41,7 +41,8 @@ def _entry(source: str) -> NewEntry:
 def _live_commits(account: str) -> Iterator[Commit]:
     """What one decrypted message brings: its ratchet and itself."""
     for n in itertools.count():
-        keys = {"session": {f"1555{n % 500:07}.0": _SESSION}}
+        # Never the same value twice: SQLite does not write what has not changed.
+        keys = {"session": {f"1555{n % 500:07}.0": f'{{"n":{n:09},"chains":"{_CHAINS}"}}'}}
         yield Commit(account=account, id=str(n), keys=keys, entries=(_entry(f"enc:{n:064x}"),))
 
 
@@ -94,4 +95,4 @@ def measure(*, seconds: float = SECONDS, directory: Path | None = None) -> dict[
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure()))  # noqa: T201
+    print(json.dumps(measure()))

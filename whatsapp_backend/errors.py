@@ -82,3 +82,11 @@ class CommandTimedOut(WhatsAppBackendError):
 
 class AddressInUse(OperatorMustAct):
     """The daemon cannot listen on its address."""
+
+
+class NodeMissing(OperatorMustAct):
+    """Node 20 or newer, with npm, is not installed."""
+
+
+class NodeModulesMissing(OperatorMustAct):
+    """The Node packages of the bridge could not be installed."""

@@ -44,6 +44,9 @@ class Journal(Protocol):
     async def bridge_stopped(self) -> None:
         """Forget what had begun and the crashes counted so far: the bridge ended in good order."""
 
+    async def check(self) -> None:
+        """Make something durable, to learn whether it can be done. Raises StoreUnwell."""
+
     async def stats(self) -> StoreStats:
         """What the store holds, cheap enough to be asked every second."""
 

@@ -371,7 +371,7 @@ class TestPrune:
 
 class TestClose:
     async def test_closing_carries_out_what_was_called_before_and_may_be_repeated(self, store):
-        calls = [asyncio.ensure_future(store.commit(commit(entry(f"s{n}")))) for n in range(20)]  # noqa: TID251
+        calls = [asyncio.ensure_future(store.commit(commit(entry(f"s{n}")))) for n in range(20)]
         await asyncio.wait(calls[:1])
         await asyncio.gather(store.close(), store.close())
         assert [call.result() for call in calls] == [(n,) for n in range(1, 21)]

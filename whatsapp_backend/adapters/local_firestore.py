@@ -1,7 +1,8 @@
 """Google's Firestore emulator as our own child process.
 
 It is started directly, never through gcloud's wrapper (which leaves Java running when it is stopped), in its own session,
-so that a Ctrl-C meant for us leaves it time to be exported. It dies with us, however we die (on Linux).
+so that a Ctrl-C meant for us leaves it time to be exported. It dies with us, however we die (on
+Linux).
 
 Its data lives in its memory. With a data directory it is exported there when it is stopped and imported when it is
 started: each export is a folder of its own that gets its final name only when it is complete, so a crash in the middle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ log = structlog.get_logger()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_REQUEST_ID = re.compile(r"[!-~]{1,128}")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -54,7 +56,7 @@ def request_id(request: web.Request) -> str:
     """The caller's own id, where it can be one, else a new one."""
     if "request_id" not in request:
         given = request.headers.get("X-Request-ID", "")
-        request["request_id"] = given if given.isascii() and given.isprintable() and 0 < len(given) <= 128 else uuid.uuid4().hex
+        request["request_id"] = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
     return str(request["request_id"])
 
 

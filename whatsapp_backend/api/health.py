@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -61,7 +62,7 @@ class Health:
             web.get("/health/consumers", self.consumers),
         ]
 
-    async def root(self, request: web.Request) -> web.Response:
+    async def root(self, _request: web.Request) -> web.Response:
         """What this is."""
         views = self._ward.views()
         return web.json_response(
@@ -74,7 +75,7 @@ class Health:
             }
         )
 
-    async def ready(self, request: web.Request) -> web.Response:
+    async def ready(self, _request: web.Request) -> web.Response:
         """Whether messages are received and landed, and if not, why."""
         vitals = await self._ward.vitals()
         answer = {
@@ -87,7 +88,7 @@ class Health:
             answer["reason"] = vitals.trouble
         return web.json_response(answer)
 
-    async def diag(self, request: web.Request) -> web.Response:
+    async def diag(self, _request: web.Request) -> web.Response:
         """Readiness and live ingestion of up to three connected accounts."""
         vitals = await self._ward.vitals()
         realtime = self._ward.realtime()
@@ -129,7 +130,7 @@ class Health:
             }
         )
 
-    async def consumers(self, request: web.Request) -> web.Response:
+    async def consumers(self, _request: web.Request) -> web.Response:
         """Each consumer's position and how far it is behind the journal's end."""
         vitals = await self._ward.vitals()
         return web.json_response(
@@ -156,4 +157,5 @@ def _hashed(account: str) -> str:
 
 def _shown(realtime: dict[str, Any]) -> dict[str, Any]:
     names = ("lastRealtimeIngestAt", "lastRealtimeMessageAt", "lastRealtimeError")
-    return {name: iso(value) if hasattr(value := realtime.get(name), "isoformat") else value for name in names}
+    values = {name: realtime.get(name) for name in names}
+    return {name: iso(value) if isinstance(value, datetime) else value for name, value in values.items()}

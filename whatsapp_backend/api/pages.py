@@ -28,10 +28,9 @@ _SAYINGS = {
 def qr_page(*, account: str, name: str, status: str, qr: str | None) -> str:
     """The page for an account in this status; it looks again every five seconds."""
     if qr:
-        body = (
-            "<p>On the phone: WhatsApp → Settings → Linked devices → Link a device.</p>"
-            + segno.make(qr, error="l", micro=False).svg_inline(border=2)
-        )
+        body = "<p>On the phone: WhatsApp → Settings → Linked devices → Link a device.</p>" + segno.make(
+            qr, error="l", micro=False
+        ).svg_inline(border=2)
     else:
         saying = _SAYINGS.get(status, f"Status: {status}.").replace("{account}", account)
         body = f"<p>{html.escape(saying)}</p>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from whatsapp_backend.domain.moments import at_ms
 from whatsapp_backend.ports import DocumentQueries, DocumentStore
 from whatsapp_backend.rules.document_ids import is_document_id, thread_path
 
+_LONGEST_NAME = 200
 _LIMITS = range(1, 501)
 _DEFAULT_LIMIT = "50"
 _THREAD_ORDERS = ("lastMessageAt",)
@@ -60,7 +62,7 @@ class WhatsApp:
             web.get("/api/whatsapp/messages/{account}/{thread}", self.messages),
         ]
 
-    async def accounts(self, request: web.Request) -> web.Response:
+    async def accounts(self, _request: web.Request) -> web.Response:
         """All accounts, without their pairing secrets."""
         accounts = [_account(view) for view in self._desk.views()]
         return web.json_response({"success": True, "accounts": accounts, "count": len(accounts)})
@@ -69,8 +71,10 @@ class WhatsApp:
         """Declare an account for a phone number; its QR code follows at /api/whatsapp/qr/{accountId}."""
         body = await _json_object(request)
         phone, name = body.get("phone"), body.get("name")
-        if not isinstance(phone, str) or not isinstance(name, str) or not 0 < len(name.strip()) <= 200:
-            return failure(request, 400, "bad_request", "`phone` (text) and `name` (text, 1 to 200 characters) are needed")
+        if not isinstance(phone, str) or not isinstance(name, str) or not 0 < len(name.strip()) <= _LONGEST_NAME:
+            return failure(
+                request, 400, "bad_request", "`phone` (text) and `name` (text, up to 200 characters) are needed"
+            )
         try:
             view = await self._desk.add(phone=phone, name=name.strip(), namespace=self._namespace)
         except ValueError as error:
@@ -145,7 +149,7 @@ def _query(request: web.Request, orders: tuple[str, ...]) -> int:
     if order not in orders:
         raise web.HTTPBadRequest(text=f"orderBy must be one of: {', '.join(orders)}")
     limit = request.query.get("limit", _DEFAULT_LIMIT)
-    if not (limit.isascii() and limit.isdigit() and len(limit) < 6 and int(limit) in _LIMITS):
+    if not (re.fullmatch("[0-9]{1,5}", limit) and int(limit) in _LIMITS):
         raise web.HTTPBadRequest(text=f"limit must be a whole number from {_LIMITS[0]} to {_LIMITS[-1]}")
     return int(limit)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Mirrored:
     """A message document that landed.
 
-    `digest` (16 bytes) is kept for ever; `state` (the merge state, JSON text) and `updated_at_ns` (the server's, for the
-    next precondition) only for MIRROR_DAYS.
+    `digest` (16 bytes) is kept for ever; `state` (the merge state, JSON text) and `updated_at_ns` (the server's, for
+    the next precondition) only for MIRROR_DAYS.
     """
 
     path: str

@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+import structlog
+
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.domain.accounts import AccountView
-from whatsapp_backend.domain.events import MessageSeen, Origin
+from whatsapp_backend.domain.events import Origin
 from whatsapp_backend.domain.moments import at_ms
 from whatsapp_backend.domain.writes import Result, Write
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.publish import Published
-
-import orjson
-import structlog
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ class AccountDocuments:
         self.realtime: dict[str, dict[str, Any]] = {}
         """Per account, what /diag shows of live ingestion."""
 
-    def on_change(self, view: AccountView, urgent: bool) -> None:
+    def on_change(self, view: AccountView, *, urgent: bool) -> None:
         """An account's connection changed."""
         self._note(view.account, _connection_fields(view), urgent=urgent)
 
@@ -80,7 +80,6 @@ class AccountDocuments:
                 "dryRun": False,
             }
             count["saved"] = 0
-            log.info("history_sync", tag="📚", account=entry.account, **result)
             self._note(
                 entry.account,
                 {
@@ -110,6 +109,12 @@ class AccountDocuments:
                     await self._wake.wait()
             except TimeoutError:
                 pass
+
+    async def drained(self) -> None:
+        """Write all that waits, however recently an account was written: we are about to stop."""
+        due, self._pending = self._pending, {}
+        if due:
+            await self._write(due)
 
     async def _write(self, due: Mapping[str, dict[str, Any]]) -> None:
         writes = [

@@ -1,8 +1,8 @@
 """Connect: which accounts are connected, and when they are connected again.
 
-One link per declared account. A link is `up` from the moment the bridge is told to start it until its `closed` frame, a
-halt of ours, or the end of the bridge; the decision what follows is rules.reconnect. At most one task per link is at work
-on connecting it. An account that must not be connected (unlinked, wrong number, credentials unreadable) waits for its
+One link per declared account. A link is `up` from the moment the bridge is told to start it until its `closed` frame,
+a halt of ours, or the end of the bridge; the decision what follows is rules.reconnect. At most one task per link is at
+work on connecting it. An account that must not be connected (unlinked, wrong number, credentials unreadable) waits for its
 operator, with the reason in its document.
 """
 
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import structlog
 
@@ -21,8 +22,8 @@ from whatsapp_backend.domain.frames import State, Status
 from whatsapp_backend.domain.journal import DeclaredAccount, OpenNotice
 from whatsapp_backend.errors import BridgeGone, CommandFailed, CommandTimedOut, CredentialsUnreadable, StoreUnwell
 from whatsapp_backend.ports import Accounts, Gateway, Journal, KeyStore
+from whatsapp_backend.rules.encode import open_notice
 from whatsapp_backend.rules.identity import account_id, canonical_jid, phone_of
-from whatsapp_backend.rules.notices import as_argument
 from whatsapp_backend.rules.reconnect import RESTART_REQUIRED, STORE, TIMED_OUT, Endings, decide
 
 log = structlog.get_logger()
@@ -45,8 +46,15 @@ class _Link:
     watch: asyncio.Task[None] | None = None
 
 
+class OnChange(Protocol):
+    """Who is told of a change of an account."""
+
+    def __call__(self, view: AccountView, *, urgent: bool) -> None:
+        """`urgent`: what people wait for, as a status, rather than a count."""
+
+
 class Connector:
-    """Owns the links. `on_change(view, urgent)` is told of every change of an account."""
+    """Owns the links. `on_change` is told of every change of an account."""
 
     def __init__(
         self,
@@ -61,7 +69,7 @@ class Connector:
         server: str,
         full_history: bool,
         connect_timeout_s: float,
-        on_change: Callable[[AccountView, bool], None],
+        on_change: OnChange,
     ) -> None:
         self._accounts = accounts
         self._keys = keys
@@ -136,7 +144,7 @@ class Connector:
             for account in ups:
                 tasks.create_task(self._say_stop(account))
 
-    def on_bridge(self, up: bool) -> None:
+    def on_bridge(self, *, up: bool) -> None:
         """The bridge came or went, and with it every connection."""
         self._bridge_up = up
         for link in self._links.values():
@@ -206,7 +214,7 @@ class Connector:
             link,
             status="needs_qr",
             qr=None,
-            last_error="the phone that scanned the code has another number than this account. Scan with the right phone",
+            last_error="the phone that scanned has another number than this account: scan with the right one",
         )
 
     def _ended(self, account: str, code: int, reason: str) -> None:
@@ -284,7 +292,7 @@ class Connector:
             timeout_s=_COMMAND_TIMEOUT_S,
             creds=creds,
             fullHistory=self._full_history,
-            open=[as_argument(notice) for notice in notices],
+            open=[open_notice(notice) for notice in notices],
         )
 
     async def _usable_creds(self, link: _Link) -> str | None:
@@ -315,7 +323,7 @@ class Connector:
         if link.up and link.opened_at_s is None:
             self._gateway.halt(link.declared.account, "stopped")
             link.watch = None
-            self._ended(link.declared.account, TIMED_OUT, f"nothing within {self._connect_timeout_s:.0f} s of connecting")
+            self._ended(link.declared.account, TIMED_OUT, f"not connected within {self._connect_timeout_s:.0f} s")
 
     async def _say_stop(self, account: str) -> None:
         try:
@@ -337,10 +345,10 @@ class Connector:
             link.watch.cancel()
         link.watch = None
 
-    def _work(self, link: _Link, coroutine: object) -> None:
+    def _work(self, link: _Link, coroutine: Coroutine[Any, Any, None]) -> None:
         if link.work and not link.work.done():
             link.work.cancel()
-        link.work = self._tasks.create_task(coroutine, name=f"connect {link.declared.account}")  # type: ignore[arg-type]
+        link.work = self._tasks.create_task(coroutine, name=f"connect {link.declared.account}")
         link.work.add_done_callback(lambda done: setattr(link, "work", None if link.work is done else link.work))
 
     async def _declare(self, link: _Link, declared: DeclaredAccount) -> None:
@@ -359,6 +367,6 @@ class Connector:
         link = self._links[declared.account] = _Link(declared=declared, view=view)
         return link
 
-    def _change(self, link: _Link, *, urgent: bool = True, **changes: object) -> None:
-        link.view = replace(link.view, **changes)  # type: ignore[arg-type]
-        self._on_change(link.view, urgent)
+    def _change(self, link: _Link, *, urgent: bool = True, **changes: Any) -> None:
+        link.view = replace(link.view, **changes)
+        self._on_change(link.view, urgent=urgent)

@@ -1,7 +1,7 @@
 """Ingest: what the bridge commits becomes durable, and only then the bridge is answered.
 
-It is the handler of the bridge's frames. Its methods are called in the order of the frames and never wait: each starts a
-task, tasks start in order, and the store queues in order, so an account's frames take effect first in, first out.
+It is the handler of the bridge's frames. Its methods are called in the order of the frames and never wait: each starts
+a task, tasks start in order, and the store queues in order, so an account's frames take effect first in, first out.
 
 A commit that fails is never answered: the engine would tell WhatsApp that the message arrived. The account is halted
 instead, and connected again when the store is well.
@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import structlog
 
-from whatsapp_backend.domain.frames import Find, Get, Log, State
+from whatsapp_backend.domain.frames import Find, Get, State
 from whatsapp_backend.domain.journal import Commit
 from whatsapp_backend.errors import ProtocolError, StoreRefused, StoreUnwell
 from whatsapp_backend.flows.connect import Connector
@@ -60,15 +60,11 @@ class Ingest:
         """Tell the connector."""
         self._connector.on_state(state)
 
-    def on_log(self, line: Log) -> None:
-        """Pass it on to our log."""
-        level = line.level if line.level in ("debug", "info", "warning", "error") else "warning"
-        fields = {name: value for name, value in line.fields.items() if name not in ("event", "account", "level")}
-        getattr(log, level)("bridge_says", what=line.event, account=line.account, **fields)
-
-    def on_bridge(self, up: bool) -> None:
-        """Tell the connector."""
-        self._connector.on_bridge(up)
+    def on_bridge(self, *, up: bool) -> None:
+        """Tell the connector; count the crash against the history that was being downloaded."""
+        if not up:
+            self._tasks.create_task(self._count_crash(), name="count bridge crash")
+        self._connector.on_bridge(up=up)
 
     def on_protocol_error(self, error: ProtocolError) -> None:
         """Cost the account its socket, and nobody else anything."""
@@ -99,8 +95,16 @@ class Ingest:
         except StoreUnwell as error:
             self._halt(find.account, error)
             return
-        raw = entry.new.raw if entry else None
-        self._gateway.answer_find(find.account, find.id, raw, entry.new.form if entry else None)
+        self._gateway.answer_find(find.account, find.id, entry)
+
+    async def _count_crash(self) -> None:
+        try:
+            parked = await self._journal.bridge_crashed()
+        except StoreUnwell as error:
+            log.error("crash_not_counted", reason=str(error))
+            return
+        for one in parked:
+            log.error("history_parked", account=one.account, seq=one.seq, reason=one.reason)
 
     def _halt(self, account: str, error: Exception) -> None:
         log.error("account_halted", account=account, reason=str(error))

@@ -179,5 +179,3 @@ _backoff = wait_random_exponential(multiplier=0.2, max=_LONGEST_WAIT_S)
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     return _DENIED_WAIT_S if isinstance(error, Denied) else _backoff(state)
-
-

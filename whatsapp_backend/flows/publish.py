@@ -11,18 +11,16 @@ once a second for each thread; while a backlog is being worked off, only every f
 from __future__ import annotations
 
 import asyncio
-
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
 from whatsapp_backend.clock import Clock
-from whatsapp_backend.domain.events import PARTS, ChatNamed, Event, MessageSeen, Unreadable
+from whatsapp_backend.domain.events import PARTS, Event, MessageSeen, Unreadable
 from whatsapp_backend.domain.journal import Entry
 from whatsapp_backend.domain.mirror import MirroredThread, Progress
 from whatsapp_backend.domain.states import ThreadState
-
 from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.land import Landed, Lander
 from whatsapp_backend.flows.thread_flush import ThreadFlush
@@ -46,9 +44,9 @@ class Published:
 
     seen: Sequence[MessageSeen]
     entries: Sequence[Entry]
-    parked: int = 0
+    refused: frozenset[int] = frozenset()
+    """The orders of what was parked."""
     unchanged: int = 0
-    paths: frozenset[str] = field(default_factory=frozenset)
 
 
 class Publisher:
@@ -71,10 +69,12 @@ class Publisher:
         self._clock = clock
         self._on_published = on_published
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
         self._thread_flush = ThreadFlush(
             mirror=mirror, lander=lander, clock=clock, keep=self._advance, consumer=CONSUMER
         )
         self.position = 0
+        self.started = False
 
     def nudge(self) -> None:
         """Look again soon."""
@@ -85,13 +85,23 @@ class Publisher:
         self.position = await self._consumers.cursor(CONSUMER)
         end = await self._journal.end()
         log.info("consumer_resumes", consumer=CONSUMER, position=self.position, gap=end - self.position)
-        self._wake.set()
+        self.started = True
         while True:
             self._wake.clear()
             while await self._window():
                 await self._thread_flush.due(backlog=True)
             next_due_s = await self._thread_flush.due(backlog=False)
+            self._idle.set()
             await self._sleep(next_due_s)
+
+    async def drained(self) -> None:
+        """Return when everything journaled has landed, threads included."""
+        end = await self._journal.end()
+        while self.position < end or self._thread_flush.waiting:
+            self._idle.clear()
+            self._thread_flush.hurry()
+            self._wake.set()
+            await self._idle.wait()
 
     async def _sleep(self, at_most_s: float | None) -> None:
         try:
@@ -105,11 +115,19 @@ class Publisher:
         entries = await self._journal.read(after=self.position, limit=_WINDOW_ENTRIES, max_bytes=_WINDOW_BYTES)
         if not entries:
             return False
+        published = await self.land_entries(entries)
+        self.position = entries[-1].seq
+        self._on_published(published)
+        return True
+
+    async def land_entries(self, entries: Sequence[Entry]) -> Published:
+        """Land these entries, whatever landed before; the cursor follows the last of them."""
         events = [event for entry in entries for event in events_of(entry)]
         seen = [event for event in events if isinstance(event, MessageSeen)]
         landed = await self._land(seen)
         parked = _unreadable(events) + _invalid(landed, seen)
-        changed = await self._merged_threads(events, {order for order, _, _ in parked})
+        refused = frozenset(order for order, _, _ in parked)
+        changed = await self._merged_threads(events, refused)
         progress = Progress(
             consumer=CONSUMER,
             cursor=entries[-1].seq,
@@ -118,18 +136,8 @@ class Publisher:
             parked=tuple((order // PARTS, order % PARTS, account, reason) for order, account, reason in parked),
         )
         await self._advance(progress)
-        self.position = progress.cursor
         self._thread_flush.note(changed)
-        self._on_published(
-            Published(
-                seen=seen,
-                entries=entries,
-                parked=len(parked),
-                unchanged=landed.unchanged,
-                paths=frozenset(row.path for row in landed.mirrored),
-            )
-        )
-        return True
+        return Published(seen=seen, entries=entries, refused=refused, unchanged=landed.unchanged)
 
     async def _land(self, seen: Sequence[MessageSeen]) -> Landed:
         known = await self._mirror.messages({landing.path_of(one) for one in seen})
@@ -142,11 +150,11 @@ class Publisher:
             log.warning("message_id_used_by_another_sender", count=len(displaced))
         return await self._lander.land(slots.values())
 
-    async def _merged_threads(self, events: Iterable[Event], parked: set[int]) -> list[MirroredThread]:
+    async def _merged_threads(self, events: Iterable[Event], refused: frozenset[int]) -> list[MirroredThread]:
         """The threads that these events change, merged into what the mirror holds, dirty where there is a message."""
         incoming: dict[str, ThreadState] = {}
         for event in events:
-            if isinstance(event, Unreadable) or event.order in parked:
+            if isinstance(event, Unreadable) or event.order in refused:
                 continue
             path = thread_path(thread_id(event.account, event.client_jid))
             state = threads.state_of(event)

@@ -29,7 +29,13 @@ class ThreadFlush:
     """Knows which threads are dirty and when each was last written. What it forgets in a crash the mirror knows."""
 
     def __init__(
-        self, *, mirror: Mirror, lander: Lander, clock: Clock, keep: Callable[[Progress], Awaitable[None]], consumer: str
+        self,
+        *,
+        mirror: Mirror,
+        lander: Lander,
+        clock: Clock,
+        keep: Callable[[Progress], Awaitable[None]],
+        consumer: str,
     ) -> None:
         self._mirror = mirror
         self._keep_progress = keep
@@ -47,6 +53,15 @@ class ThreadFlush:
         for thread in changed:
             if thread.dirty:
                 self._dirty.setdefault(thread.path, now)
+
+    @property
+    def waiting(self) -> int:
+        """How many threads hold something that is not written yet."""
+        return len(self._dirty)
+
+    def hurry(self) -> None:
+        """Write what waits at the next chance, however recently it was written: we are about to stop."""
+        self._written.clear()
 
     async def due(self, *, backlog: bool) -> float | None:
         """Write what is due. Returns the seconds until the next is, None when nothing waits."""
@@ -137,5 +152,3 @@ def _merged(row: MirroredThread, document: Document | None) -> MirroredThread:
         return replace(row, updated_at_ns=None)
     state = threads.merged(threads.loaded(row.state), threads.state_in(document.fields))
     return replace(row, state=threads.dumped(state), updated_at_ns=document.updated_at_ns)
-
-

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 
-
 _PLAIN = re.compile(rb"[A-Za-z0-9._@:+=-]+")
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
 _ENCODED = re.compile(r"[A-Za-z0-9._@:+=~%-]+")
-_LONGEST = 1500 - len("~01234567")
-"""Firestore's limit in bytes, less the room another sender's suffix needs."""
+_LIMIT = 1500
+"""Firestore's, in bytes."""
+_LONGEST = _LIMIT - len("~01234567")
+"""Room is left for another sender's suffix."""
 
 
 def encoded(raw: str) -> str:
@@ -33,7 +34,7 @@ def encoded(raw: str) -> str:
 
 def is_document_id(text: str) -> bool:
     """Whether `encoded` or `other_sender` could have made it."""
-    return bool(_ENCODED.fullmatch(text)) and len(text) <= 1500 and not _RESERVED.fullmatch(text)
+    return bool(_ENCODED.fullmatch(text)) and len(text) <= _LIMIT and not _RESERVED.fullmatch(text)
 
 
 def other_sender(document_id: str, sender: str) -> str:
@@ -54,5 +55,3 @@ def thread_path(thread: str) -> str:
 def message_path(thread: str, message_id: str) -> str:
     """Where a message's document lies, unless its id is another sender's already."""
     return f"threads/{thread}/messages/{encoded(message_id)}"
-
-

@@ -11,13 +11,14 @@ ME = "me"
 """The sender of our own messages: our number and our LID are one person whatever the key says."""
 
 _DIGITS = re.compile(r"\+?([0-9]+)")
+_E164 = re.compile(r"[1-9][0-9]{5,14}")
 _DOMAINS = {"c.us": "s.whatsapp.net", "hosted": "s.whatsapp.net", "hosted.lid": "lid"}
 
 
 def account_id(phone: str, namespace: str) -> str:
     """The id of the account declared for a number (E.164 or any spelling of it). Raises ValueError."""
     digits = "".join(c for c in phone if c.isascii() and c.isdigit())
-    if not 6 <= len(digits) <= 15 or digits[0] == "0":
+    if not _E164.fullmatch(digits):
         raise ValueError("not an international phone number: 6 to 15 digits with the country code, as in +15550001111")
     return f"account_{namespace}_{hashlib.sha256(f'+{digits}'.encode()).hexdigest()[:32]}"
 
@@ -52,7 +53,7 @@ def is_person(jid: str) -> bool:
 def phone_of(jid: str) -> str | None:
     """The E.164 number a phone JID stands for."""
     user = jid.partition("@")[0]
-    return f"+{user}" if is_phone(jid) and 6 <= len(user) <= 15 and user.isdigit() else None
+    return f"+{user}" if is_phone(jid) and _E164.fullmatch(user) else None
 
 
 def certainly_differ(one: str, other: str) -> bool:

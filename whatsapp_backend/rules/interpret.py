@@ -18,6 +18,7 @@ _SYNC_SOURCES = {Origin.HISTORY: "history_sync", Origin.ONDEMAND: "manual_sync"}
 _STATUSES = (Status.NONE, Status.QUEUED, Status.SENT, Status.DELIVERED, Status.READ, Status.READ)
 """By the protocol's code: 0 error, 1 pending, 2 server, 3 delivery, 4 read, 5 played."""
 _MILLISECONDS_SINCE = 10**12
+_YEAR_10000_MS = 253_402_300_800_000
 NAMED_BY_HISTORY = 2
 
 
@@ -58,9 +59,7 @@ def _history(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
         name = chat.get("name") or chat.get("displayName")
         if isinstance(name, str) and name and isinstance(chat.get("id"), str):
             jid = chat_of({"remoteJid": chat["id"], "remoteJidAlt": chat.get("pnJid")})
-            yield ChatNamed(
-                order=order, account=entry.account, client_jid=jid, name=name, rank=NAMED_BY_HISTORY
-            )
+            yield ChatNamed(order=order, account=entry.account, client_jid=jid, name=name, rank=NAMED_BY_HISTORY)
         order += 1
 
 
@@ -115,7 +114,7 @@ def _sent_at_ms(time: Any) -> int:
     if isinstance(time, bool) or not isinstance(time, int) or time <= 0:
         raise ValueError("message without a time")
     ms = time if time >= _MILLISECONDS_SINCE else time * 1000
-    if ms >= 253_402_300_800_000:
+    if ms >= _YEAR_10000_MS:
         raise ValueError("message from after the year 9999")
     return ms
 

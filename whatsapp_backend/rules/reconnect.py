@@ -79,4 +79,6 @@ def _replaced(endings: Endings, lasted_s: float) -> Decision:
             wait_s=None,
             reason="another process uses this account's credentials: stop it, then start the account again",
         )
-    return Decision(endings=endings, status="disconnected", wait_s=_REPLACED_WAIT_S, reason="replaced by another session")
+    return Decision(
+        endings=endings, status="disconnected", wait_s=_REPLACED_WAIT_S, reason="replaced by another session"
+    )

@@ -165,6 +165,10 @@ class MemoryStore:
                 notice.begun = False
                 notice.crashes = 0
 
+    async def check(self) -> None:
+        """See the port."""
+        self._check(writes=True)
+
     async def stats(self) -> StoreStats:
         """See the port."""
         self._check(writes=False)

@@ -49,10 +49,6 @@ _CHUNK_BYTES: Final = 64 * 1024
 log = structlog.get_logger()
 
 
-class _LifeOver(Exception):  # noqa: N818 -- it ends the tasks of a life; it is no error
-    """The child's life is over."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Life:
     number: int
@@ -179,21 +175,18 @@ class BridgeGateway:
             handler.on_bridge(up=False)
 
     async def _until_over(self, life: _Life) -> None:
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(life), name="bridge-read")
-                tasks.create_task(self._watch(life), name="bridge-watch")
-                tasks.create_task(self._wind_down(life), name="bridge-wind-down")
-                tasks.create_task(
-                    forward_stderr(life.child.stderr, life.child.pid, self._throttle), name="bridge-stderr"
-                )
-        except* _LifeOver as over:
-            log.info("bridge-life-over", pid=life.child.pid, reasons=[str(each) for each in over.exceptions])
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():  # a task group that has an error to raise forgets the cancellation
-            raise asyncio.CancelledError
+        # Tasks return why the life is over instead of raising it: until Python 3.13 a task group that is left by an
+        # exception forgets that it was cancelled meanwhile.
+        async with asyncio.TaskGroup() as tasks:
+            stderr = tasks.create_task(forward_stderr(life.child.stderr, life.child.pid, self._throttle))
+            ends = [tasks.create_task(end(life)) for end in (self._read, self._watch, self._wind_down)]
+            over, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            reasons = [task.result() for task in over if task.exception() is None]
+            for task in (stderr, *ends):
+                task.cancel()
+        log.info("bridge-life-over", pid=life.child.pid, reasons=reasons)
 
-    async def _read(self, life: _Life) -> None:
+    async def _read(self, life: _Life) -> str:
         wire = Wire()
         while data := await life.child.stdout.read(_CHUNK_BYTES):
             for frame in wire.feed(data):
@@ -202,16 +195,16 @@ class BridgeGateway:
                 else:
                     self._dispatch(life, frame)
         await within(self._clock, REAP_S, life.child.wait())
-        raise _LifeOver("closed its output")
+        return "closed its output"
 
-    async def _watch(self, life: _Life) -> None:
+    async def _watch(self, life: _Life) -> str:
         if not await within(self._clock, HELLO_S, life.up.wait()):
-            raise _LifeOver("said no hello")
+            return "said no hello"
         missed = 0
         while missed < PINGS_MISSED:
             await self._clock.sleep(PING_EVERY_S)
             missed = 0 if await self._answers_ping() else missed + 1
-        raise _LifeOver("does not answer")
+        return "does not answer"
 
     async def _answers_ping(self) -> bool:
         try:
@@ -222,13 +215,13 @@ class BridgeGateway:
             return True
         return True
 
-    async def _wind_down(self, life: _Life) -> None:
+    async def _wind_down(self, life: _Life) -> str:
         await self._supervisor.stopping.wait()
         life.child.close_stdin()
         await self._clock.sleep(EXIT_S)
         life.child.signal(signal.SIGTERM)
         await self._clock.sleep(TERM_S)
-        raise _LifeOver("would not exit")
+        return "would not exit"
 
     # -- Frames ----------------------------------------------------------------------------------------------------
 
@@ -242,13 +235,15 @@ class BridgeGateway:
 
     def _hello(self, life: _Life, hello: Hello) -> None:
         if hello.protocol != PROTOCOL:
-            raise _LifeOver(f"speaks protocol {hello.protocol}, not {PROTOCOL}")
-        if life.up.is_set():
+            log.error(
+                "bridge-of-another-protocol", protocol=hello.protocol, ours=PROTOCOL
+            )  # no hello, so it will be ended
+        elif life.up.is_set():
             self._rubbish(life, ProtocolError("unknown-type", "hello again"))
-            return
-        log.info("bridge-up", pid=life.child.pid, engine=hello.engine, node=hello.node)
-        life.up.set()
-        life.handler.on_bridge(up=True)
+        else:
+            log.info("bridge-up", pid=life.child.pid, engine=hello.engine, node=hello.node)
+            life.up.set()
+            life.handler.on_bridge(up=True)
 
     def _hand_over(self, life: _Life, frame: Frame) -> None:
         match frame:

@@ -13,6 +13,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud.firestore import AsyncClient
 from google.cloud.firestore_v1.services.firestore.async_client import FirestoreAsyncClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
+from google.oauth2 import service_account
 
 from whatsapp_backend.errors import FirestoreCredentialsUnusable
 
@@ -39,11 +40,14 @@ def firestore_client(
 
     Only `emulator_host` decides which: FIRESTORE_EMULATOR_HOST is ignored. Raises FirestoreCredentialsUnusable.
     """
-    credentials = AnonymousCredentials() if emulator_host else _credentials(credentials_path)
+    if emulator_host:
+        credentials, own_project = AnonymousCredentials(), None  # type: ignore[no-untyped-call]
+    else:
+        credentials, own_project = _credentials(credentials_path)
     try:
-        client = AsyncClient(project=project, credentials=credentials, database=database)
+        client = AsyncClient(project=project or own_project, credentials=credentials, database=database)
     except (OSError, GoogleAuthError) as error:
-        raise FirestoreCredentialsUnusable(f"Firestore needs credentials and a project id: {error}") from error
+        raise FirestoreCredentialsUnusable(f"Firestore needs a project id: {error}") from error
     # The library reads this from the process's environment and nowhere else. It must be set before the first call.
     client._emulator_host = emulator_host  # noqa: SLF001
     transport = FirestoreGrpcAsyncIOTransport
@@ -94,11 +98,14 @@ def _full(method: str) -> str:
     return f"/google.firestore.v1.Firestore/{method}"
 
 
-def _credentials(path: Path | None) -> Any:
-    if path is None:
-        return None
+def _credentials(path: Path | None) -> tuple[Any, str | None]:
+    """Never None: the library takes "none" for "anonymous" where FIRESTORE_EMULATOR_HOST is set."""
     try:
-        credentials, _ = google.auth.load_credentials_from_file(str(path))
-    except (OSError, GoogleAuthError) as error:
-        raise FirestoreCredentialsUnusable(f"{path} holds no usable credentials: {error}") from error
-    return credentials
+        if path is None:
+            return google.auth.default(scopes=AsyncClient.SCOPE)
+        load = service_account.Credentials.from_service_account_file
+        credentials = load(str(path), scopes=AsyncClient.SCOPE)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, GoogleAuthError) as error:
+        where = f"{path} holds no usable key of a service account" if path else "No credentials for Firestore"
+        raise FirestoreCredentialsUnusable(f"{where}: {error}") from error
+    return credentials, credentials.project_id

@@ -120,10 +120,8 @@ class FirestoreDocuments:
         try:
             answer = await self._batch_write(request, timeout=self._timeout_s, metadata=self._calls.metadata)
         except grpc.aio.AioRpcError as error:
-            if error.code() is _INVALID_ARGUMENT and len(batch) > 1:
-                # One write that Firestore will never take spoils all of its batch: halve until it is alone.
-                await self._send(batch[: len(batch) // 2], writes, outcomes)
-                await self._send(batch[len(batch) // 2 :], writes, outcomes)
+            if error.code() is _INVALID_ARGUMENT:
+                await self._find_invalid(batch, writes, outcomes, message=error.details() or "")
                 return
             outcome = of_call(error)
             for index, _ in batch:
@@ -135,6 +133,17 @@ class FirestoreDocuments:
                 raise
             return  # the channel was closed under us, nobody cancelled this task
         _record(answer, batch, writes, outcomes)
+
+    async def _find_invalid(
+        self, batch: _Batch, writes: Sequence[Write], outcomes: list[Outcome], *, message: str
+    ) -> None:
+        """One write that Firestore will never take spoils all of its batch: halve until it is alone."""
+        if len(batch) == 1:
+            index = batch[0][0]
+            outcomes[index] = of_write(writes[index], _INVALID_ARGUMENT.value[0], message)
+            return
+        await self._send(batch[: len(batch) // 2], writes, outcomes)
+        await self._send(batch[len(batch) // 2 :], writes, outcomes)
 
     async def _let_land(self, sending: set[asyncio.Task[None]]) -> None:
         late = sending

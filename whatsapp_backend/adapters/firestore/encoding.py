@@ -144,6 +144,9 @@ def _fields(fields: Fields, level: _Level) -> bytes:
             add(strings[name][len(data)] + data)
         elif value is None:
             add(nulls[name])
+        elif type(value) is int:
+            data = _integer(value)
+            add(others[name][len(data)] + data)
         elif value is True:
             add(level.trues[name])
         elif value is False:
@@ -163,12 +166,13 @@ def _value(value: Any) -> bytes:
 
 
 def _integer(value: int) -> bytes:
-    if not -(1 << 63) <= value < 1 << 63:
-        raise _OddValueError
-    return _INTEGER + signed(value)
+    if 0 <= value < 1 << 63:
+        return _INTEGER + varint(value)
+    if -(1 << 63) <= value < 0:
+        return _INTEGER + signed(value)
+    raise _OddValueError
 
 
-@lru_cache(256)
 def _moment(value: datetime) -> bytes:
     since = value - _EPOCH
     return sized(_TIMESTAMP, _timestamp(since.days * 86_400 + since.seconds, since.microseconds * 1000))

@@ -6,27 +6,28 @@ import grpc
 
 from whatsapp_backend.domain.writes import Outcome, Result, Write
 
-_OK, _NOT_FOUND, _EXISTS, _PRECONDITION = 0, 5, 6, 9
+_INVALID, _NOT_FOUND, _EXISTS, _PRECONDITION = 3, 5, 6, 9
 _OF_CODE = {
-    3: Result.INVALID,  # INVALID_ARGUMENT
+    _INVALID: Result.INVALID,
     7: Result.DENIED,  # PERMISSION_DENIED
     11: Result.INVALID,  # OUT_OF_RANGE
     16: Result.DENIED,  # UNAUTHENTICATED
 }
 # No database, the wrong kind of database, or something that is no Firestore: trying again does not help, parking every
 # message because of it would be worse. Hold the queue and alarm.
-_MISCONFIGURED = frozenset({5, 9, 12})  # NOT_FOUND, FAILED_PRECONDITION, UNIMPLEMENTED
+_MISCONFIGURED = frozenset({_NOT_FOUND, _PRECONDITION, 12})  # 12: UNIMPLEMENTED
 
 
 def of_write(write: Write, code: int, message: str) -> Outcome:
-    """The outcome of one write of a batch that was carried out, and did not land."""
+    """The outcome of one write that did not land, for a reason of its own."""
     if code == _EXISTS and write.must_not_exist:
         return Outcome(result=Result.EXISTS)
     if write.updated_at_ns is not None:
         # BatchWrite says FAILED_PRECONDITION for a missing document too; version 0 is how it names one.
         if code == _NOT_FOUND or (code == _PRECONDITION and "stored version (0)" in message):
             return Outcome(result=Result.MISSING)
-        if code == _PRECONDITION:
+        # A time later than the document's is an "invalid base version": a database that was set back.
+        if code == _PRECONDITION or (code == _INVALID and "base version" in message):
             return Outcome(result=Result.STALE)
     return Outcome(result=_OF_CODE.get(code, Result.RETRY), detail=f"{_name(code)}: {message}")
 

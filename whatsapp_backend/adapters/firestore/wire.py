@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-_TWO_DIGITS = [bytes((number & 127 | 128, number >> 7 | 128)) for number in range(1 << 14)]
-_ONE_DIGIT = [bytes((number,)) for number in range(128)]
+_ONE_BYTE = 1 << 7
+_TWO_MORE = [bytes((number & 127 | 128, number >> 7 | 128)) for number in range(1 << 14)]
+_LAST = [bytes((number,)) if number < _ONE_BYTE else bytes((number & 127 | 128, number >> 7)) for number in range(1 << 14)]
 
 
 def varint(number: int) -> bytes:
-    """A number from 0 to 2**64 - 1."""
-    if number < 128:
-        return _ONE_DIGIT[number]
-    digits = b""
+    """A number from 0 to 2**64 - 1: seven bits a byte, taken two bytes at a time from tables."""
+    if number < 1 << 14:
+        return _LAST[number]
+    digits = _TWO_MORE[number & 0x3FFF]
+    number >>= 14
     while number >= 1 << 14:
-        digits += _TWO_DIGITS[number & 0x3FFF]
+        digits += _TWO_MORE[number & 0x3FFF]
         number >>= 14
-    if number < 128:
-        return digits + _ONE_DIGIT[number]
-    return digits + bytes((number & 127 | 128, number >> 7))
+    return digits + _LAST[number]
 
 
 def signed(number: int) -> bytes:

@@ -47,7 +47,7 @@ class Operation:
 
 
 class Lane:
-    """Carries out operations in the order in which they were submitted. All methods but `join` belong to the loop."""
+    """Carries out operations in the order in which they were submitted. All methods but `close` belong to the loop."""
 
     def __init__(
         self, connection: sqlite3.Connection, *, file: Path, name: str, loop: asyncio.AbstractEventLoop
@@ -82,14 +82,14 @@ class Lane:
             self._stopped = True
             self._queue.put(None)
 
-    def join(self) -> None:
-        """Wait until all is carried out and the connection is closed. Call it off the loop."""
+    def close(self) -> None:
+        """After `stop`: wait until all is carried out, then close the connection. Off the loop; may be repeated."""
         self._thread.join()
+        self._connection.close()
 
     def _work(self) -> None:
         while self._take_turn():
             pass
-        self._connection.close()
 
     def _take_turn(self) -> bool:
         batch, last = self._drain()

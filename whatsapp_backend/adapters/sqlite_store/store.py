@@ -49,8 +49,10 @@ class SqliteStore:
         await asyncio.to_thread(self._finish)
 
     def _finish(self) -> None:
-        self._reader.join()
-        self._writer.join()
+        # One after the other: whichever connection is the last folds the log into the file; two at once may both think
+        # that the other is.
+        self._reader.close()
+        self._writer.close()
         self._lock.release()
 
     # Journal
@@ -83,6 +85,10 @@ class SqliteStore:
     async def bridge_stopped(self) -> None:
         """See the port."""
         await self._writer.submit(notices.stopped, writes=True)
+
+    async def check(self) -> None:
+        """See the port."""
+        await self._writer.submit(stats.check, writes=True)
 
     async def stats(self) -> StoreStats:
         """See the port."""

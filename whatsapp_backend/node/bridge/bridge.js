@@ -117,7 +117,8 @@ export class Bridge {
         } catch (error) {
             const fields = { error: error instanceof Error ? error.name : 'unknown', type: frame.t }
             this.#writer.write({ t: 'log', level: 'error', event: 'frame-not-sent', account: frame.account, fields })
-            if (frame.account) setImmediate(() => this.session(String(frame.account))?.stop({ code: 500, reason: 'frame too large' }))
+            const why = { code: PROTOCOL_ERROR_CODE, reason: 'frame too large' }
+            if (frame.account) setImmediate(() => this.session(String(frame.account))?.stop(why))
         }
     }
 }

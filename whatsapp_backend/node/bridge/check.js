@@ -1,6 +1,8 @@
 /** Which frames the daemon may send, and the types of their fields. */
 
-/** @typedef {'too-long' | 'not-json' | 'not-an-object' | 'unknown-type' | 'bad-field' | 'unknown-account' | 'bad-part'} ProtocolErrorName */
+/**
+ * @typedef {'too-long' | 'not-json' | 'not-an-object' | 'unknown-type' | 'bad-field' | 'bad-part'} ProtocolErrorName
+ */
 
 export class ProtocolError extends Error {
     name = 'ProtocolError'

@@ -1,14 +1,16 @@
 /** The commands of docs/frames.md. */
-import { jidNormalizedUser } from './engine.js'
+import { jidNormalizedUser, proto } from './engine.js'
 import { readPlaintext, readStanza } from './entries.js'
-import { proto } from './engine.js'
 import { webPayload } from './messages.js'
 import { sendText } from './send.js'
 import { fromJson } from './stanzas.js'
 
 const TIMEOUT_MS = 90_000
 
-/** @typedef {'not-open' | 'not-started' | 'already-started' | 'bad-arguments' | 'unknown-command' | 'refused' | 'timeout'} Code */
+/**
+ * @typedef {'not-open' | 'not-started' | 'already-started' | 'bad-arguments' | 'unknown-command' | 'refused' |
+ *     'timeout'} Code
+ */
 
 export class CommandFailed extends Error {
     name = 'CommandFailed'
@@ -28,17 +30,23 @@ const badArguments = what => new CommandFailed('bad-arguments', what)
 
 /**
  * @param {any} args
- * @param {Record<string, (value: any) => boolean>} checks
+ * @param {Record<string, Check>} checks
  */
 function demand(args, checks) {
     for (const [name, check] of Object.entries(checks)) if (!check(args[name])) throw badArguments(name)
 }
 
-const text = (/** @type {any} */ value) => typeof value === 'string' && value.length > 0
-const jid = (/** @type {any} */ value) => text(value) && /^[^@]+@[^@]+$/.test(value)
-const optional = (/** @type {(value: any) => boolean} */ check) => (/** @type {any} */ value) => value == null || check(value)
-const object = (/** @type {any} */ value) => typeof value === 'object' && value !== null && !Array.isArray(value)
-const notice = (/** @type {any} */ value) => object(value) && text(value.source) && text(value.raw)
+/** @typedef {(value: any) => boolean} Check */
+/** @type {Check} */
+const text = value => typeof value === 'string' && value.length > 0
+/** @type {Check} */
+const jid = value => text(value) && /^[^@]+@[^@]+$/.test(value)
+/** @type {(check: Check) => Check} */
+const optional = check => value => value == null || check(value)
+/** @type {Check} */
+const object = value => typeof value === 'object' && value !== null && !Array.isArray(value)
+/** @type {Check} */
+const notice = value => object(value) && text(value.source) && text(value.raw)
 
 /** @typedef {import('./bridge.js').Bridge} Bridge */
 /** @typedef {import('./session.js').Session} Session */
@@ -77,7 +85,7 @@ const COMMANDS = {
             unit: optional(value => value === 's' || value === 'ms')
         })
         const { chat, anchor, count, time, unit } = args
-        const key = { remoteJid: chat, id: anchor.id, fromMe: anchor.fromMe, participant: anchor.participant ?? undefined }
+        const key = { remoteJid: chat, id: anchor.id, fromMe: anchor.fromMe }
         const when = unit === 'ms' ? time * 1000 : time
         return { request: await inTime(opened(bridge, account), s => s.sock.fetchMessageHistory(count, key, when)) }
     },
@@ -171,7 +179,7 @@ export async function carryOut(bridge, { command, account, args }) {
     } catch (error) {
         if (error instanceof CommandFailed) throw error
         // What the engine says may hold numbers: only the class and a status are told.
-        const status = /** @type {any} */ (error)?.output?.statusCode
-        throw new CommandFailed('refused', `${error instanceof Error ? error.name : 'error'}${status ? ` ${status}` : ''}`)
+        const name = error instanceof Error ? error.name : 'error'
+        throw new CommandFailed('refused', [name, /** @type {any} */ (error)?.output?.statusCode].join(' ').trim())
     }
 }

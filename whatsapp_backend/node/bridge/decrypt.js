@@ -77,8 +77,8 @@ export function signalRepositoryMaker({ tickets, link, me, onNotice }) {
                 plaintext = await keys.transaction(async () => {
                     const raw = await work()
                     entries = plaintextEntries({ node, raw, form: 'padded', source: encSource(ciphertext), me: me() })
-                    const byIndex = Object.fromEntries(entries.map((entry, index) => [`${entry.source}/${index}`, entry]))
-                    await keys.set(/** @type {any} */ ({ [ENTRY_TYPE]: byIndex }))
+                    const bySource = Object.fromEntries(entries.map(entry => [entry.source, entry]))
+                    await keys.set(/** @type {any} */ ({ [ENTRY_TYPE]: bySource }))
                     return raw
                 }, transactionKey)
             } catch (error) {

@@ -170,7 +170,8 @@ function debtPayload({ attrs, content }, { reason, detail, me }) {
         if (!attrs.id || !attrs.from) throw new Error('a message stanza without id or sender')
         head = { key: { remoteJid: attrs.from, id: attrs.id, participant: attrs.participant }, pushName: attrs.notify }
     }
-    const viewOnce = children({ tag: '', attrs, content }, 'unavailable').some(({ attrs: { type } }) => type === 'view_once')
+    const unavailable = children({ tag: '', attrs, content }, 'unavailable')
+    const viewOnce = unavailable.some(child => child.attrs.type === 'view_once')
     /** @type {any} */
     const key = { ...head.key, isViewOnce: viewOnce }
     key.remoteJid = jidNormalizedUser(key.remoteJid) || key.remoteJid

@@ -37,7 +37,7 @@ export function linesOf(frame, nextPartId) {
 }
 
 /**
- * Cut text without cutting a surrogate pair: half of one is no character, and other languages do not glue them together.
+ * Cut text without cutting a surrogate pair: half of one is no character, and not every language glues them together.
  * @param {string} text
  */
 function piecesOf(text) {

@@ -13,6 +13,7 @@ export const PAUSES_MS = [1000, 3000, 9000, 27_000, 81_000]
 const CREDIT = 4
 const { ON_DEMAND } = proto.HistorySync.HistorySyncType
 
+/** @typedef {{records?: number, messages?: number, chats?: any[], problem?: string}} Outcome */
 /** @typedef {{source: string, raw: Uint8Array, envelope: Record<string, string>}} Notice */
 
 export class HistoryQueue {
@@ -80,7 +81,7 @@ export class HistoryQueue {
         await link.commit({ begin: source })
         const outcome = points ? await this.#import(points, head) : { problem: 'not a history notice' }
         if (this.#ended.signal.aborted) return
-        const { problem, ...counts } = { records: 0, messages: 0, chats: [], ...outcome }
+        const { problem, ...counts } = /** @type {Outcome} */ ({ records: 0, messages: 0, chats: [], ...outcome })
         const payload = { ...head.payload, ...counts, result: problem ? 'failed' : 'complete', problem }
         await link.commit({ entries: [this.#entry('history-end', `${source}#end`, head.origin, payload)] })
     }
@@ -88,6 +89,7 @@ export class HistoryQueue {
     /**
      * @param {any} points
      * @param {ReturnType<typeof headOf>} head
+     * @returns {Promise<Outcome>}
      */
     async #import(points, head) {
         for (let attempt = 0; ; attempt++) {

@@ -91,6 +91,7 @@ export class FrameReader {
     /** @param {any} part */
     #part(part) {
         const account = part.account ?? ''
+        /** @type {Assembly} */
         const open = this.#assemblies.get(account) ?? { of: part.of, count: part.count, texts: [], bytes: 0 }
         const bytes = open.bytes + Buffer.byteLength(part.text)
         if (part.index !== open.texts.length || bytes > MAX_FRAME_BYTES) {

@@ -19,11 +19,20 @@ import { Outgoing } from './outgoing.js'
 import { finderOfSent } from './resend.js'
 import { Tap } from './tap.js'
 
+/** @type {any} */
+const UNSET = undefined
 const REMEMBERED_IDS = 20_000
 const CLOSE_MS = 1000
 
 export class Session {
     seen = new Recent(REMEMBERED_IDS)
+    // Set by `open`; until then nobody but `halt` and `stop` has hold of a session.
+    /** @type {import('./engine.js').WASocket} */
+    sock = UNSET
+    /** @type {import('./engine.js').Creds} */
+    creds = UNSET
+    /** @type {CredsKeeper} */
+    keeper = UNSET
     isOpen = false
     #tickets = new Tickets()
     #outgoing = new Outgoing()
@@ -73,7 +82,8 @@ export class Session {
         this.creds = creds === null ? initAuthCreds() : credsFromText(creds)
         if (creds === null) await this.link.commit({ creds: credsToText(this.creds) })
         this.keeper = new CredsKeeper(this.link, this.creds)
-        this.sock = makeWASocket({ ...this.#config(fullHistory), auth: { creds: this.creds, keys: new KeyStore(this.link) } })
+        const auth = { creds: this.creds, keys: /** @type {any} */ (new KeyStore(this.link)) }
+        this.sock = makeWASocket({ ...this.#config(fullHistory), auth })
         this.#install()
         for (const { source, raw, envelope } of open) {
             this.history.add({ source, raw: Buffer.from(raw, 'base64'), envelope: envelope ?? {} })
@@ -81,7 +91,10 @@ export class Session {
         this.history.start()
     }
 
-    /** @param {boolean} fullHistory */
+    /**
+     * @param {boolean} fullHistory
+     * @returns {Partial<import('baileys').SocketConfig>}
+     */
     #config(fullHistory) {
         const { link } = this
         return {
@@ -136,7 +149,8 @@ export class Session {
     /** @param {number} count */
     #askForBatch(count) {
         const content = [{ tag: 'offline_batch', attrs: { count: String(count) } }]
-        this.sock.sendNode({ tag: 'ib', attrs: {}, content }).catch(() => {}) // the socket closed; the next one asks anew
+        // It fails when the socket closed; the next one asks anew.
+        this.sock.sendNode({ tag: 'ib', attrs: {}, content }).catch(() => {})
     }
 
     /** The engine does this after the history it downloads; since we do that, it is on us. */
@@ -156,13 +170,14 @@ export class Session {
         if (isNewLogin) void this.keeper.changed().then(() => this.link.state('paired'))
         if (connection === 'connecting') this.link.state('connecting')
         if (connection === 'open') this.#opened()
-        if (reachoutTimeLock) this.link.log('warn', 'reachout-time-lock', { active: Boolean(reachoutTimeLock.isActive) })
+        const { isActive } = reachoutTimeLock ?? {}
+        if (reachoutTimeLock) this.link.log('warn', 'reachout-time-lock', { active: isActive === true })
         if (connection === 'close') this.#closed(lastDisconnect?.error)
     }
 
     #opened() {
         this.isOpen = true
-        const { id, lid, name } = this.creds.me
+        const { id, lid, name } = this.me ?? {}
         this.link.state('open', { me: { id, lid, name } })
     }
 

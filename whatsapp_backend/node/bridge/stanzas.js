@@ -36,12 +36,16 @@ function contentToJson(content) {
  * @returns {BinaryNode}
  */
 export function fromJson({ tag, attrs, content }) {
-    const bytes = content && typeof content === 'object' && !Array.isArray(content)
-    return {
-        tag: String(tag),
-        attrs: attrs ?? {},
-        content: bytes ? Buffer.from(content.b ?? '', 'base64') : Array.isArray(content) ? content.map(fromJson) : content
-    }
+    return { tag: String(tag), attrs: attrs ?? {}, content: contentFromJson(content) }
+}
+
+/**
+ * @param {any} content
+ * @returns {BinaryNode['content']}
+ */
+function contentFromJson(content) {
+    if (Array.isArray(content)) return content.map(fromJson)
+    return typeof content?.b === 'string' ? Buffer.from(content.b, 'base64') : content
 }
 
 /**
@@ -49,7 +53,8 @@ export function fromJson({ tag, attrs, content }) {
  * @param {BinaryNode} node
  */
 export function stanzaHash(node) {
-    const { offline: _, ...attrs } = node.attrs
+    const attrs = { ...node.attrs }
+    delete attrs.offline
     return sha256(JSON.stringify(toJson({ ...node, attrs })))
 }
 

@@ -75,7 +75,7 @@ export class Tap {
      */
     #updates(event, data) {
         if (SKIPPED.has(event)) return []
-        const isNews = NEWS[event]
+        const isNews = Object.hasOwn(NEWS, event) ? NEWS[event] : null
         const news = isNews && Array.isArray(data) ? data.filter(isNews) : data
         const nothing = Array.isArray(news) && !news.length
         return nothing ? [] : [updateEntry(event, news, this.#of.nextSource())]

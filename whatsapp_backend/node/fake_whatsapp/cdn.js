@@ -3,7 +3,10 @@ import { createCipheriv, createHash, createHmac, randomBytes } from 'node:crypto
 import { setTimeout as pause } from 'node:timers/promises'
 import { hkdf } from 'baileys'
 
-/** @typedef {{kind?: string, path?: string, status?: number, delay_ms?: number, cut?: number, times: number}} CdnFault */
+/**
+ * @typedef {{kind?: string, path?: string, status?: number, delay_ms?: number, cut?: number,
+ *   times: number}} CdnFault
+ */
 
 export class Cdn {
     constructor() {

@@ -99,7 +99,7 @@ export class Companion {
         }
     }
 
-    /** The bundle inside a retry receipt, if it carries one. @param {BinaryNode} receipt @returns {Bundle | undefined} */
+    /** The bundle inside a retry receipt, if any. @param {BinaryNode} receipt @returns {Bundle | undefined} */
     bundleFromRetry(receipt) {
         const keys = child(receipt, 'keys')
         const identity = childBytes(keys, 'identity')

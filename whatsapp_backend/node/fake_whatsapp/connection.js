@@ -42,7 +42,8 @@ export class Connection {
 
     /** @param {string} event @param {Record<string, unknown>} [fields] */
     emit(event, fields = {}) {
-        this.server.emit(event, { account: this.account, device: this.companion?.number, connection: this.id, ...fields })
+        const { account, id: connection } = this
+        this.server.emit(event, { account, device: this.companion?.number, connection, ...fields })
     }
 
     /** @param {Buffer | BinaryNode} frame */
@@ -77,7 +78,8 @@ export class Connection {
     async receive(stanza) {
         const rule = this.server.holds.catching(this.account, stanza)
         if (!rule) return this.#handle(stanza)
-        this.emit('held', { hold: rule.name, then: rule.then, tag: stanza.tag, id: stanza.attrs.id, attrs: stanza.attrs })
+        const { tag, attrs } = stanza
+        this.emit('held', { hold: rule.name, then: rule.then, tag, id: attrs.id, attrs })
         if (rule.then === 'terminate') this.terminate('hold')
         if (rule.then === 'park') rule.parked.push(() => this.#handle(stanza))
     }

@@ -1,4 +1,4 @@
-/** Requests of tests: each is an op, answered when it is done. Ops run side by side; what must be in order is in order. */
+/** Requests of tests: each is an op, answered when it is done. Ops run side by side; order is kept where it matters. */
 import { OPS } from './ops/index.js'
 
 export class Control {

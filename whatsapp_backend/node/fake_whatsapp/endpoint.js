@@ -98,8 +98,8 @@ export class Endpoint {
     }
 
     /**
-     * Encrypt. Only the first message of a session is a `pkmsg` unless `keepPreKey` says so: Signal repeats it until the
-     * peer has answered, but the fake's contacts know that the server keeps the order.
+     * Encrypt. Only the first message of a session is a `pkmsg` unless `keepPreKey` says otherwise: Signal repeats it
+     * until the peer has answered, but the fake's contacts know that the server keeps the order.
      * @param {string} peer @param {Uint8Array} plaintext @param {boolean} [keepPreKey]
      * @returns {Promise<{type: 'pkmsg' | 'msg', ciphertext: Buffer}>}
      */

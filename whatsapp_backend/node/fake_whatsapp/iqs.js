@@ -1,4 +1,4 @@
-/** What the server answers to a client's queries. Whatever is not listed gets an empty result, as WhatsApp often does. */
+/** What the server answers to a client's queries. Whatever is not listed gets an empty result, as it often does. */
 import { encodeBigEndian, KEY_BUNDLE_TYPE } from 'baileys'
 import { child, children, node } from './nodes.js'
 import { nowS, parseJid } from './ids.js'
@@ -46,7 +46,9 @@ function encryption(connection, iq) {
     const wanted = child(iq, 'key')
     if (iq.attrs.type === 'get' && wanted) return bundles(connection, wanted)
     if (child(iq, 'count')) return [node('count', { value: companion.preKeys.size })]
-    if (child(iq, 'digest')) return [node('digest', {}, [node('registration', {}, encodeBigEndian(companion.registrationId))])]
+    if (child(iq, 'digest')) {
+        return [node('digest', {}, [node('registration', {}, encodeBigEndian(companion.registrationId))])]
+    }
     if (iq.attrs.type === 'set') companion.storeKeys(iq)
     return []
 }
@@ -85,7 +87,8 @@ function contentFor(connection, iq) {
         case 'w:g2': return groupInfo(connection, iq)
         case 'abt': return [node('props', { protocol: 1, ab_key: '1', hash: '1', refresh: 86400 })]
         case 'blocklist': return [node('list')]
-        case 'privacy': return iq.attrs.type === 'get' ? [node('privacy', {}, [node('category', { name: 'last', value: 'all' })])] : []
+        case 'privacy': return child(iq, 'privacy')
+            ? [node('privacy', {}, [node('category', { name: 'last', value: 'all' })])] : []
         case 'w:m': return [node('media_conn', { auth: 'fake', ttl: 3600, auth_ttl: 3600, max_buckets: 12 },
             [node('host', { hostname: 'mmg.whatsapp.net' })])]
         default: return []

@@ -11,7 +11,7 @@ function refuse(connection, reason) {
 }
 
 /** One connection per device: the newer one replaces the older one. @param {Connection} older */
-function replace(older) {
+export function replace(older) {
     older.end(node('stream:error', {}, [node('conflict', { type: 'replaced' })]))
 }
 

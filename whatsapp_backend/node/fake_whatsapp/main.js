@@ -1,4 +1,4 @@
-/** `node fake_whatsapp/main.js [--port N]`: one request a line on standard input, answers and events on standard output. */
+/** `node fake_whatsapp/main.js [--port N]`: requests on standard input, answers and events on standard output. */
 import { parseArgs } from 'node:util'
 import { createInterface } from 'node:readline'
 
@@ -15,13 +15,12 @@ const write = line => void process.stdout.write(JSON.stringify(line) + '\n')
 
 process.stdout.on('error', () => process.exit(0))
 
-/** @type {import('./control.js').Control | undefined} */
-let control
-const server = new FakeWhatsApp(event => control?.pass(event))
-control = new Control(server, write)
+const server = new FakeWhatsApp()
+const control = new Control(server, write)
+server.onEvent = (/** @type {Record<string, unknown>} */ event) => control.pass(event)
 const url = await server.listen(Number(values.port))
 write({ event: 'listening', url })
 
 const lines = createInterface({ input: process.stdin })
-lines.on('line', line => void control?.take(line))
+lines.on('line', line => void control.take(line))
 lines.on('close', () => process.exit(0))

@@ -9,7 +9,7 @@ const { HistorySyncType } = proto.HistorySync
 
 /** @typedef {proto.Message.PeerDataOperationRequestMessage.IHistorySyncOnDemandRequest} Request */
 
-/** Whether the anchor's time is in the unit this phone expects. @param {'any' | 's' | 'ms'} unit @param {number} time */
+/** Whether the anchor's time is in this phone's unit. @param {'any' | 's' | 'ms'} unit @param {number} time */
 function unitFits(unit, time) {
     if (unit === 'any') return true
     return (time > 1e11) === (unit === 'ms')
@@ -49,5 +49,6 @@ export async function answerOnDemand(connection, companion, request, asked) {
     }
     const notice = await notifyHistory(connection.server.cdn, companion,
         { syncType: HistorySyncType.ON_DEMAND, conversations: [conversation] }, { as, session: request })
-    connection.emit('on-demand-answer', { request, notice, chat: id, ids: found.page.map(each => each.id), more: found.more })
+    const ids = found.page.map(each => each.id)
+    connection.emit('on-demand-answer', { request, notice, chat: id, ids, more: found.more })
 }

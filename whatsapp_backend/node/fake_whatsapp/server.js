@@ -86,7 +86,8 @@ export class FakeWhatsApp {
         companion.queue.clear()
         this.emit('unlinked', { account: companion.owner.number, device: companion.number, why })
         if (why === 'removed') {
-            companion.connection?.end(node('stream:error', { code: 401 }, [node('conflict', { type: 'device_removed' })]))
+            const conflict = node('conflict', { type: 'device_removed' })
+            companion.connection?.end(node('stream:error', { code: 401 }, [conflict]))
         }
     }
 

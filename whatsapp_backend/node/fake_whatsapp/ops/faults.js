@@ -1,4 +1,5 @@
 /** Everything that goes wrong. */
+import { replace } from '../login.js'
 import { node } from '../nodes.js'
 
 /** @typedef {import('../server.js').FakeWhatsApp} FakeWhatsApp */
@@ -58,7 +59,7 @@ function disconnect(server, args) {
     }
     const connection = connectionOf(server, args)
     if (args.failure !== undefined) connection.end(node('failure', { reason: args.failure, location: 'fake' }))
-    else if (args.reason === 'replaced') connection.end(node('stream:error', {}, [node('conflict', { type: 'replaced' })]))
+    else if (args.reason === 'replaced') replace(connection)
     else connection.end(node('stream:error', { code: args.code ?? 503 }))
 }
 

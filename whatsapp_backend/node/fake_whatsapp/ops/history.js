@@ -65,7 +65,8 @@ async function sendChunk(server, args, chunk, index, total) {
     }, { as: chunk.as ?? args.as ?? 'inline', id: chunk.id })
     const ids = (chunk.conversations ?? []).flatMap((/** @type {Args} */ each) =>
         (each.messages ?? []).map((/** @type {Args} */ message) => message.id))
-    return { notice, sync_type: type, chats: conversations.map((/** @type {{id: string}} */ { id }) => bareJid(id)), ids }
+    const chats = conversations.map((/** @type {{id: string}} */ each) => bareJid(each.id))
+    return { notice, sync_type: type, chats, ids }
 }
 
 /** The messages of generated conversations, one chunk at a time. @param {Args} recipe */
@@ -80,7 +81,8 @@ function* generatedChunks(recipe) {
         for (let i = 0; i < own; i += 1) {
             if (open.at(-1)?.c !== c) open.push({ c, chat: String(first + c), name: `Person ${c}`, messages: [] })
             open.at(-1)?.messages.push({
-                id: `${prefix}-${c}-${i}`, text: `${prefix} ${c} ${i}`, from_me: i % 4 === 3, time: start_time + i * step_s
+                id: `${prefix}-${c}-${i}`, text: `${prefix} ${c} ${i}`, from_me: i % 4 === 3,
+                time: start_time + i * step_s
             })
             filled += 1
             if (filled === size) {
@@ -126,14 +128,16 @@ async function history(server, args) {
 
 /** @param {FakeWhatsApp} server @param {Args} args messages that the phone has and nobody was told of */
 function store(server, args) {
-    const { account, chat, count, prefix = 'S', text = 'stored', start_time: start = nowS() - 24 * 3600, step_s: step = 60 } = args
+    const { account, chat, count, prefix = 'S', text = 'stored', step_s: step = 60 } = args
+    const start = args.start_time ?? nowS() - 24 * 3600
     const key = server.world.chatKey(chatJid(server, chat, 'pn'))
     /** @type {Stored[]} */
     const messages = args.messages ?? Array.from({ length: count }, (_, i) => ({
         id: `${prefix}-${i}`, text: `${text} ${i}`, from_me: i % 4 === 3, time: start + i * step
     }))
-    for (const each of messages) server.world.person(account).chats.add(key, { ...each, from_me: each.from_me ?? false })
-    return { chat: key, messages: messages.map(({ id, from_me, time, text: said }) => ({ id, from_me, time, text: said })) }
+    const kept = messages.map(each => ({ ...each, from_me: each.from_me ?? false }))
+    for (const each of kept) server.world.person(account).chats.add(key, each)
+    return { chat: key, messages: kept }
 }
 
 export const HISTORY_OPS = { history, store }

@@ -9,10 +9,12 @@ import { deliver, enqueue, isGroupChat } from '../outgoing.js'
 /** @typedef {Record<string, any>} Args */
 
 const BULK_BREATH = 50
+/** @type {import('../person.js').Group} */
+const STATUS = { id: 'status@broadcast', subject: '', members: [], addressing: 'pn' }
 
 /** @param {FakeWhatsApp} server @param {string} ref a number, a JID, a group or `status@broadcast` */
 function chatOf({ world }, ref) {
-    if (ref === 'status@broadcast') return { id: ref, subject: '', members: [], addressing: /** @type {const} */ ('pn') }
+    if (ref === 'status@broadcast') return STATUS
     return isGroup(ref) ? world.group(ref) : world.person(ref)
 }
 
@@ -62,7 +64,8 @@ async function sendOne(server, args) {
 
 /** @param {FakeWhatsApp} server @param {Args} args many messages; see README.md for the recipe */
 async function sendMany(server, args) {
-    const { count, prefix, text = 'message', start_time: start = nowS(), step_s: step = 0, list = false, ...rest } = args
+    const { count, prefix, text = 'message', start_time, step_s: step = 0, list = false, ...rest } = args
+    const start = start_time ?? nowS()
     /** @type {string[]} */
     const chats = args.chats ?? [args.chat]
     const sent = []

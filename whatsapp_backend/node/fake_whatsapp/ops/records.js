@@ -51,7 +51,7 @@ function state(server) {
 
 /** @param {FakeWhatsApp} server @param {Args} args */
 function downloads({ cdn }, args) {
-    const all = [...cdn.blobs].map(([path, blob]) => ({ path, kind: blob.kind, bytes: blob.bytes.length, gets: blob.gets }))
+    const all = [...cdn.blobs].map(([path, { kind, bytes, gets }]) => ({ path, kind, bytes: bytes.length, gets }))
     return { blobs: all.filter(each => args.kind === undefined || each.kind.toLowerCase() === args.kind.toLowerCase()) }
 }
 

@@ -1,5 +1,4 @@
 /** A stock Baileys client over an in-memory store, and ways to wait for what it does. */
-import { once } from 'node:events'
 import { BufferJSON, initAuthCreds, makeWASocket, WA_CERT_DETAILS } from 'baileys'
 import { Control } from '../control.js'
 import { TEST_ROOT_PUBLIC } from '../root.js'
@@ -9,11 +8,14 @@ WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(TEST_ROOT_PUBLIC, 'hex')
 for (const name of /** @type {const} */ (['log', 'info', 'warn', 'error', 'debug'])) console[name] = () => {}
 
 /** @type {any} */
-const SILENT = { level: 'silent', child: () => SILENT, trace() {}, debug() {}, info() {}, warn() {}, error() {}, fatal() {} }
+const SILENT = { level: 'silent', child: () => SILENT }
+for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal']) SILENT[level] = () => {}
 if (process.env.BAILEYS_LOG) {
     for (const level of ['debug', 'info', 'warn', 'error']) {
-        SILENT[level] = (/** @type {any[]} */ ...args) => process.stderr.write(`${level} ${JSON.stringify(args, (_, v) =>
-            v instanceof Error ? v.stack : v)?.slice(0, 600)}\n`)
+        SILENT[level] = (/** @type {any[]} */ ...args) => {
+            const text = JSON.stringify(args, (_, value) => value instanceof Error ? value.stack : value)
+            process.stderr.write(`${level} ${text.slice(0, 600)}\n`)
+        }
     }
 }
 
@@ -32,8 +34,8 @@ export class Store {
         return {
             creds: copied(this.creds),
             keys: {
-                get: async (/** @type {string} */ type, /** @type {string[]} */ ids) => Object.fromEntries(
-                    ids.flatMap(id => this.values.has(`${type} ${id}`) ? [[id, this.values.get(`${type} ${id}`)]] : [])),
+                get: async (/** @type {string} */ type, /** @type {string[]} */ ids) => Object.fromEntries(ids
+                    .map(id => [id, this.values.get(`${type} ${id}`)]).filter(([, value]) => value !== undefined)),
                 set: async (/** @type {Record<string, Record<string, any>>} */ data) => {
                     for (const [type, byId] of Object.entries(data)) {
                         for (const [id, value] of Object.entries(byId)) {
@@ -82,8 +84,8 @@ class Feed {
     }
 }
 
-const EVENTS = /** @type {const} */ (['connection.update', 'messages.upsert', 'messages.update', 'messaging-history.set',
-    'message-receipt.update', 'lid-mapping.update', 'contacts.update'])
+const EVENTS = /** @type {const} */ (['connection.update', 'messages.upsert', 'messages.update',
+    'messaging-history.set', 'message-receipt.update', 'lid-mapping.update', 'contacts.update'])
 
 export class Client {
     /** @param {string} url @param {Store} store @param {Record<string, any>} [options] */
@@ -163,7 +165,8 @@ export class Fake {
         return this.control.run(op, args)
     }
 
-    /** @param {string} event @param {Record<string, any>} [fields] @param {number} [timeoutMs] @returns {Promise<any>} */
+    /** @param {string} event @param {Record<string, any>} [fields] @param {number} [timeoutMs]
+     * @returns {Promise<any>} */
     wait(event, fields = {}, timeoutMs = undefined) {
         const wanted = Object.entries(fields)
         return /** @type {Promise<any>} */ (this.feed.until(each => each.event === event &&
@@ -184,12 +187,9 @@ export class Fake {
         const { qr } = await pairing.until('connection.update', data => Boolean(data.qr))
         await this.op('scan', { qr, phone })
         const code = await pairing.closed()
+        // Baileys holds the events of a first connection back until history arrives, or for twenty seconds.
+        store.creds.accountSyncCounter = 1
         const client = await this.client(store, options).open()
-        await this.wait('opened', { account: phone })
-        // A first connection holds its events back until history arrives, or for twenty seconds.
-        client.sock.ev.flush()
         return { client, store, code }
     }
 }
-
-export { once }

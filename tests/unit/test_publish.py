@@ -1,0 +1,396 @@
+"""From the journal to documents: what lands, what it costs, and what happens when the other side says no."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from whatsapp_backend.clock import SystemClock
+from whatsapp_backend.domain.journal import Commit, NewEntry
+from whatsapp_backend.flows.land import Lander
+from whatsapp_backend.flows.publish import CONSUMER, Published, Publisher
+from whatsapp_backend.testing.memory_documents import Fault, MemoryDocuments
+from whatsapp_backend.testing.memory_store import MemoryStore
+
+ACCOUNT = "account_demo_0a"
+ANA = "15550001111@s.whatsapp.net"
+BOB = "15550002222@s.whatsapp.net"
+GROUP = "120363001234567890@g.us"
+
+
+class Quick(SystemClock):
+    """Waits without waiting."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Let others run."""
+        await asyncio.sleep(0)
+
+
+def payload(id: str = "M1", *, chat: str = ANA, text: str = "hi", at: int = 1795328371, **key: Any) -> dict[str, Any]:
+    """A message of the engine."""
+    return {
+        "key": {"remoteJid": chat, "fromMe": False, "id": id, **key},
+        "messageTimestamp": at,
+        "pushName": "Ana",
+        "message": {"conversation": text},
+    }
+
+
+class World:
+    """A publisher between a journal and documents, both in memory."""
+
+    def __init__(self, store: MemoryStore, documents: MemoryDocuments) -> None:
+        self.store = store
+        self.documents = documents
+        self.windows: list[Published] = []
+        self.lander = Lander(documents, Quick())
+        self.publisher = Publisher(
+            journal=store,
+            mirror=store,
+            consumers=store,
+            lander=self.lander,
+            clock=Quick(),
+            on_published=self.windows.append,
+        )
+        self._sources = 0
+
+    async def journal(self, content: Any, *, kind: str = "message", origin: str = "live", source: str = "") -> None:
+        """Commit one entry."""
+        self._sources += 1
+        new = NewEntry(
+            kind=kind,
+            source=source or f"enc:{self._sources}",
+            origin=origin,
+            received_at_ms=1,
+            payload=orjson.dumps(content),
+        )
+        await self.store.commit(Commit(account=ACCOUNT, id=str(self._sources), entries=(new,)))
+
+    async def publish(self) -> None:
+        """Until all of it has landed."""
+        running = asyncio.create_task(self.publisher.run())
+        try:
+            async with asyncio.timeout(20):
+                while not self.publisher.started:
+                    await asyncio.sleep(0)
+                await self.publisher.drained()
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    def message(self, id: str = "M1", *, chat: str = ANA) -> dict[str, Any]:
+        """The fields of a message document."""
+        return dict(self.documents.documents[f"threads/{ACCOUNT}__{chat}/messages/{id}"].fields)
+
+    def thread(self, chat: str = ANA) -> dict[str, Any]:
+        """The fields of a thread document."""
+        return dict(self.documents.documents[f"threads/{ACCOUNT}__{chat}"].fields)
+
+
+@asynccontextmanager
+async def a_world() -> AsyncIterator[World]:
+    """Memory on both sides."""
+    async with MemoryStore.opened() as store:
+        yield World(store, MemoryDocuments())
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """Memory on both sides."""
+    async with a_world() as made:
+        yield made
+
+
+async def test_a_new_message_costs_one_write_and_no_read_and_its_thread_one_more(world: World) -> None:
+    """The promise of frugality, counted."""
+    await world.journal(payload())
+    await world.publish()
+    assert (world.documents.operations.writes, world.documents.operations.reads) == (2, 0)
+    landed = world.message()
+    assert landed["body"] == "hi"
+    assert landed["direction"] == "inbound"
+    assert landed["syncSource"] == "realtime"
+    assert {"createdAt", "tsServer", "updatedAt", "syncedAt"} <= landed.keys()
+    assert landed["createdAtMs"] == landed["tsClientMs"] == 1795328371000
+    assert world.thread()["lastMessagePreview"] == "hi"
+    assert world.thread()["displayName"] == "Ana"
+
+
+async def test_a_redelivered_message_causes_no_operation(world: World) -> None:
+    """Not even a read, also as another entry of the journal."""
+    await world.journal(payload())
+    await world.publish()
+    before = (world.documents.operations.writes, world.documents.operations.reads)
+    await world.journal(payload(), origin="offline", source="enc:again")
+    await world.publish()
+    assert (world.documents.operations.writes, world.documents.operations.reads) == before
+
+
+async def test_a_redelivered_message_causes_no_operation_when_its_merge_state_has_aged_out(world: World) -> None:
+    """The digest is kept for ever."""
+    await world.journal(payload())
+    await world.publish()
+    await world.store.prune(landed_before_ms=0, state_before_ms=1 << 50)
+    before = (world.documents.operations.writes, world.documents.operations.reads)
+    await world.journal(payload(), source="enc:again")
+    await world.publish()
+    assert (world.documents.operations.writes, world.documents.operations.reads) == before
+
+
+async def test_news_of_a_message_whose_merge_state_has_aged_out_is_read_once_and_merged(world: World) -> None:
+    """Nothing it held is lost."""
+    await world.journal(payload(fromMe=True) | {"status": 4})
+    await world.publish()
+    await world.store.prune(landed_before_ms=0, state_before_ms=1 << 50)
+    reads = world.documents.operations.reads
+    await world.journal(payload(fromMe=True) | {"status": 2, "message": {"imageMessage": {"mediaKey": "SS8="}}})
+    await world.publish()
+    assert world.documents.operations.reads == reads + 1
+    assert world.message()["status"] == "read"
+    assert world.message()["body"] == "hi"
+
+
+async def test_a_document_that_is_there_already_is_read_once_and_not_written_again(world: World) -> None:
+    """A new state directory over an old database costs reads, never duplicates or changes."""
+    await world.journal(payload())
+    await world.publish()
+    async with MemoryStore.opened() as fresh:
+        other = World(fresh, world.documents)
+        before = world.message()
+        await other.journal(payload())
+        await other.publish()
+        assert world.message() == before
+        reads = world.documents.operations.reads
+        await other.journal(payload(), source="enc:again")
+        await other.publish()
+        assert world.documents.operations.reads == reads
+
+
+async def test_another_sender_who_uses_the_same_id_lands_under_a_document_of_his_own(world: World) -> None:
+    """He can neither overwrite nor hide the first one; whether both come at once, later, or after the mirror is lost."""
+    await world.journal(payload("X", chat=GROUP, text="first", participant=ANA))
+    await world.journal(payload("X", chat=GROUP, text="second", participant=BOB))
+    await world.publish()
+    await world.journal(payload("X", chat=GROUP, text="own", fromMe=True))
+    await world.publish()
+    bodies = {
+        path.rpartition("/")[2]: doc.fields["body"]
+        for path, doc in world.documents.documents.items()
+        if "/messages/" in path
+    }
+    assert bodies["X"] == "first"
+    assert sorted(bodies.values()) == ["first", "own", "second"]
+    async with MemoryStore.opened() as fresh:
+        other = World(fresh, world.documents)
+        await other.journal(payload("X", chat=GROUP, text="second", participant=BOB))
+        await other.publish()
+    again = {
+        path.rpartition("/")[2]: doc.fields["body"]
+        for path, doc in world.documents.documents.items()
+        if "/messages/" in path
+    }
+    assert again == bodies
+
+
+@pytest.mark.parametrize("id", ["a/b", "..", ".", "~", "__x__", "x~01234567", "é" * 750, "y" * 1500, "a%2Fb"])
+async def test_any_id_lands_safely_under_its_own_document(world: World, id: str) -> None:
+    """And is found again when it is redelivered."""
+    await world.journal(payload(id))
+    await world.journal(payload("a_b"))
+    await world.publish()
+    paths = [path for path in world.documents.documents if "/messages/" in path]
+    assert len(paths) == 2
+    (landed,) = (doc for doc in world.documents.documents.values() if doc.fields.get("waMessageId") == id)
+    assert landed.path.count("/") == 3
+    before = world.documents.operations.writes
+    await world.journal(payload(id), source="enc:again")
+    await world.publish()
+    assert world.documents.operations.writes == before
+
+
+async def test_a_message_that_cannot_be_read_is_parked_and_in_nobodys_way(world: World) -> None:
+    """Counted and shown, with its reason."""
+    await world.journal({"key": None})
+    await world.journal(payload("M2"))
+    await world.publish()
+    assert world.message("M2")
+    (parked,) = await world.store.parked()
+    assert (parked.consumer, parked.account) == (CONSUMER, ACCOUNT)
+    assert await world.store.cursor(CONSUMER) == 2
+
+
+async def test_a_document_that_firestore_never_accepts_is_parked_and_in_nobodys_way(world: World) -> None:
+    """INVALID_ARGUMENT is about that one document."""
+    await world.journal(payload("big", text="x" * (1 << 21)))
+    await world.journal(payload("M2"))
+    await world.publish()
+    assert world.message("M2")
+    (parked,) = await world.store.parked()
+    assert "Firestore" in parked.reason
+
+
+async def test_an_outage_holds_the_cursor_and_loses_nothing(world: World) -> None:
+    """The queue waits in the journal, in order."""
+    world.documents.inject(Fault.UNAVAILABLE, times=5)
+    for number in range(20):
+        await world.journal(payload(f"M{number}"))
+    await world.publish()
+    assert sum("/messages/" in path for path in world.documents.documents) == 20
+    assert world.lander.problem is None
+
+
+async def test_refused_permissions_hold_the_queue_and_say_so(world: World) -> None:
+    """An operator must act; meanwhile the journal keeps everything."""
+    world.documents.inject(Fault.DENIED)
+    await world.journal(payload())
+    running = asyncio.create_task(world.publisher.run())
+    async with asyncio.timeout(10):
+        while world.lander.problem is None:
+            await asyncio.sleep(0)
+    assert "service account" in world.lander.problem
+    assert await world.store.cursor(CONSUMER) == 0
+    world.documents.heal()
+    async with asyncio.timeout(10):
+        await world.publisher.drained()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert world.message()
+
+
+async def test_a_write_whose_outcome_is_unknown_is_not_made_twice(world: World) -> None:
+    """It had landed: it is read, found equal, and left alone."""
+    world.documents.inject(Fault.AMBIGUOUS, times=1)
+    await world.journal(payload())
+    await world.publish()
+    assert world.message()["body"] == "hi"
+    assert world.thread()["lastMessageId"] == "M1"
+
+
+async def test_the_cursor_does_not_move_while_the_disk_says_no(world: World) -> None:
+    """What landed is remembered when there is room again."""
+    await world.journal(payload())
+    world.store.unwell = "disk full"
+    running = asyncio.create_task(world.publisher.run())
+    async with asyncio.timeout(10):
+        while f"threads/{ACCOUNT}__{ANA}/messages/M1" not in world.documents.documents:
+            await asyncio.sleep(0)
+    assert await world.store.cursor(CONSUMER) == 0
+    world.store.unwell = None
+    async with asyncio.timeout(10):
+        await world.publisher.drained()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert await world.store.cursor(CONSUMER) == 1
+
+
+async def test_a_stale_instance_cannot_turn_a_thread_back(world: World) -> None:
+    """Its write is refused, read, merged, and made again."""
+    await world.journal(payload("M2", at=1795328400, text="newer"))
+    async with MemoryStore.opened() as fresh:
+        stale = World(fresh, world.documents)
+        await stale.journal(payload("M1", at=1795328300, text="older"))
+        await stale.publish()
+        await world.publish()
+        await stale.journal(payload("M0", at=1795328200, text="oldest"), source="enc:x")
+        await stale.publish()
+    assert world.thread()["lastMessagePreview"] == "newer"
+
+
+async def test_a_history_costs_no_reads_and_few_thread_writes(world: World) -> None:
+    """At most 0.05 writes of threads per message."""
+    for chunk in range(10):
+        messages = [payload(f"H{chunk}-{n}", chat=f"1555000{n % 5:04}@s.whatsapp.net") for n in range(200)]
+        record = {"notice": "enc:n", "syncType": 3, "messages": messages, "chats": []}
+        await world.journal(record, kind="history", origin="history", source=f"enc:n#{chunk}")
+    await world.publish()
+    assert world.documents.operations.reads == 0
+    assert world.documents.operations.writes <= 2000 * 1.05
+    assert sum("/messages/" in path for path in world.documents.documents) == 2000
+
+
+async def test_a_restart_between_landing_and_cursor_changes_nothing(world: World) -> None:
+    """The window is landed again and comes out the same."""
+    await world.journal(payload())
+    await world.publish()
+    before = world.message()
+    world.store._cursors.clear()
+    world.publisher = World(world.store, world.documents).publisher
+    await world.publish()
+    assert world.message() == before
+
+
+ENTRIES = st.lists(
+    st.tuples(
+        st.sampled_from(["M1", "M2", "M3"]),
+        st.sampled_from(["live", "offline", "resend"]),
+        st.sampled_from([None, "SS8="]),
+        st.integers(1, 4),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(entries=ENTRIES, seed=st.integers())
+def test_journaled_events_in_any_order_repeated_and_regrouped_give_the_same_documents(
+    entries: list[tuple[str, str, str | None, int]], seed: int
+) -> None:
+    """Through the real publisher: canonical documents, the server's times left out."""
+    straight, shuffled = asyncio.run(_both(entries, random.Random(seed)))  # noqa: S311
+    assert straight == shuffled
+
+
+async def _both(entries: list[Any], rng: random.Random) -> tuple[Any, Any]:
+    results = []
+    for mixed in (False, True):
+        async with a_world() as world:
+            news = [_entry(place, entry) for place, entry in enumerate(entries)]
+            for new in news:
+                await world.store.commit(Commit(account=ACCOUNT, id=new.source, entries=(new,)))
+            if mixed:
+                await _publish_mixed(world, rng)
+            else:
+                await world.publish()
+            results.append(canonical(world.documents))
+    return results[0], results[1]
+
+
+def _entry(place: int, entry: tuple[str, str, str | None, int]) -> NewEntry:
+    id, origin, media_key, status = entry
+    content = payload(id, fromMe=True) | {"status": status}
+    if media_key:
+        content["message"] = {"imageMessage": {"caption": "c", "mediaKey": media_key}}
+    return NewEntry(
+        kind="message", source=f"enc:{place}", origin=origin, received_at_ms=1, payload=orjson.dumps(content)
+    )
+
+
+async def _publish_mixed(world: World, rng: random.Random) -> None:
+    """Apply the journal's entries in random groups, several times over, by a journal that hands them out so."""
+    entries = await world.store.read(after=0, limit=1000, max_bytes=1 << 30)
+    order = [*entries, *rng.choices(entries, k=len(entries))]
+    rng.shuffle(order)
+    while order:
+        size = rng.randrange(len(order)) + 1
+        group, order = order[:size], order[size:]
+        await world.publisher.land_entries(group)
+    await world.publish()
+
+
+def canonical(documents: MemoryDocuments) -> dict[str, Any]:
+    """What must be equal: everything but the server's times."""
+    return {
+        path: {
+            name: value
+            for name, value in doc.fields.items()
+            if name not in ("createdAt", "syncedAt", "tsServer", "updatedAt")
+        }
+        for path, doc in documents.documents.items()
+    }

@@ -1,0 +1,344 @@
+"""The settings: precedence, units, refusals, and the files made from the table."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from whatsapp_backend.errors import OperatorMustAct
+from whatsapp_backend.settings import Settings, SettingsInvalid, load
+from whatsapp_backend.settings.table import RETIRED, VARIABLES
+
+HOME = {"HOME": "/home/operator"}
+
+
+def problems(environ: dict[str, str], **options) -> dict[str, str]:
+    with pytest.raises(SettingsInvalid) as caught:
+        load(HOME | environ, **options)
+    return {problem.variable: str(problem) for problem in caught.value.problems}
+
+
+def test_the_table_and_the_settings_have_the_same_attributes():
+    attributes = [variable.attribute for variable in VARIABLES]
+    fields = {field.name for field in dataclasses.fields(Settings)} - {"warnings"}
+    assert len(attributes) == len(set(attributes))
+    assert set(attributes) == fields
+
+
+def test_no_name_stands_for_two_settings():
+    names = [name.name for variable in VARIABLES for name in variable.names]
+    assert len(names) == len(set(names))
+    assert not RETIRED & set(names)
+
+
+def test_defaults_are_those_of_the_runbook_and_the_design():
+    settings = load(HOME)
+    assert (settings.port, settings.bind_host, settings.account_namespace) == (8080, "127.0.0.1", "prod")
+    assert settings.auto_backfill_enabled
+    assert settings.auto_backfill_interval_s == 720
+    assert settings.auto_backfill_cooldown_s == 3600
+    assert settings.auto_backfill_attempt_backoff_s == 600
+    assert settings.auto_backfill_lease_s == 900
+    assert (settings.auto_backfill_accounts_per_tick, settings.auto_backfill_concurrency) == (4, 2)
+    assert (settings.backfill_threads, settings.backfill_messages_per_thread, settings.backfill_page_size) == (
+        50,
+        100,
+        20,
+    )
+    assert settings.backfill_max_days is None
+    assert (settings.recent_sync_interval_s, settings.recent_sync_lookback_s, settings.recent_sync_lease_s) == (
+        120,
+        21_600,
+        300,
+    )
+    assert (settings.recent_sync_threads, settings.recent_sync_messages_per_thread) == (30, 20)
+    assert settings.recent_sync_concurrency == 1
+    assert (settings.auto_repair_enabled, settings.auto_repair_threads_per_run) == (True, 200)
+    assert settings.auto_repair_cooldown_s == 3600
+    assert settings.connect_timeout_s == 60
+    assert (settings.journal_retention_days, settings.mirror_days) == (30, 30)
+    assert settings.sync_full_history
+    assert not settings.history_sync_dry_run
+    assert not settings.firestore_local
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("environ", "attribute", "value"),
+    [
+        ({"WHATSAPP_BACKFILL_INTERVAL_SECONDS": "300"}, "auto_backfill_interval_s", 300),
+        ({"AUTO_BACKFILL_INTERVAL_MS": "60000"}, "auto_backfill_interval_s", 60),
+        (
+            {"WHATSAPP_BACKFILL_INTERVAL_SECONDS": "300", "AUTO_BACKFILL_INTERVAL_MS": "60000"},
+            "auto_backfill_interval_s",
+            300,
+        ),
+        (
+            {"WHATSAPP_BACKFILL_INTERVAL_SECONDS": "0", "AUTO_BACKFILL_INTERVAL_MS": "60000"},
+            "auto_backfill_interval_s",
+            60,
+        ),
+        (
+            {"WHATSAPP_BACKFILL_INTERVAL_SECONDS": "-5", "AUTO_BACKFILL_INTERVAL_MS": "60000"},
+            "auto_backfill_interval_s",
+            60,
+        ),
+        (
+            {"WHATSAPP_BACKFILL_COOLDOWN_MINUTES": "90", "AUTO_BACKFILL_COOLDOWN_SUCCESS_MS": "21600000"},
+            "auto_backfill_cooldown_s",
+            5400,
+        ),
+        (
+            {"AUTO_BACKFILL_COOLDOWN_MINUTES": "30", "AUTO_BACKFILL_COOLDOWN_SUCCESS_MS": "21600000"},
+            "auto_backfill_cooldown_s",
+            1800,
+        ),
+        ({"AUTO_BACKFILL_COOLDOWN_SUCCESS_MS": "0"}, "auto_backfill_cooldown_s", 0),
+        (
+            {"WHATSAPP_BACKFILL_CONCURRENCY": "5", "AUTO_BACKFILL_MAX_CONCURRENCY": "1"},
+            "auto_backfill_concurrency",
+            5,
+        ),
+        ({"AUTO_BACKFILL_MAX_CONCURRENCY": "1"}, "auto_backfill_concurrency", 1),
+        ({"AUTO_REPAIR_COOLDOWN_MINUTES": "-1"}, "auto_repair_cooldown_s", 3600),
+        ({"WHATSAPP_BACKFILL_MESSAGES_PER_THREAD": "80"}, "backfill_page_size", 50),
+        ({"WHATSAPP_BACKFILL_MESSAGES_PER_THREAD": "0"}, "backfill_page_size", 1),
+        ({"WHATSAPP_BACKFILL_COUNT": "7"}, "backfill_page_size", 7),
+        ({"WHATSAPP_CONNECT_TIMEOUT_MS": "1500"}, "connect_timeout_s", 1.5),
+        ({"PORT": " 9000 "}, "port", 9000),
+        ({"PORT": ""}, "port", 8080),
+    ],
+)
+def test_units_and_precedence(environ, attribute, value):
+    assert getattr(load(HOME | environ), attribute) == value
+
+
+@pytest.mark.parametrize("word", ["1", "true", "TRUE", "Yes", "on"])
+def test_words_for_on(word):
+    assert load(HOME | {"FIRESTORE_LOCAL": word}).firestore_local is True
+
+
+@pytest.mark.parametrize("word", ["0", "false", "FALSE", "No", "off"])
+@pytest.mark.parametrize("name", ["WHATSAPP_AUTO_BACKFILL_ENABLED", "AUTO_BACKFILL_ENABLED"])
+def test_backfill_is_off_as_soon_as_one_of_both_flags_says_no(name, word):
+    environ = HOME | {"WHATSAPP_AUTO_BACKFILL_ENABLED": "true", "AUTO_BACKFILL_ENABLED": "true"}
+    assert load(environ).auto_backfill_enabled
+    assert not load(environ | {name: word}).auto_backfill_enabled
+
+
+def test_the_environment_wins_over_the_file_and_options_over_both(tmp_path):
+    file = tmp_path / "env"
+    file.write_text("PORT=1001\nACCOUNT_NAMESPACE='file'\nexport INSTANCE_ID=from-file # a comment\n")
+    settings = load(HOME | {"PORT": "1002"}, file, overrides={"PORT": "1003"})
+    assert (settings.port, settings.account_namespace, settings.instance_id) == (1003, "file", "from-file")
+    assert load(HOME | {"PORT": "1002"}, file).port == 1002
+
+
+def test_the_file_is_not_expanded(tmp_path):
+    file = tmp_path / "env"
+    file.write_text("ADMIN_TOKEN=a${HOME}b\n")
+    assert load(HOME, file).admin_token == "a${HOME}b"
+
+
+def test_an_older_name_in_the_environment_loses_to_the_newer_one_in_the_file(tmp_path):
+    file = tmp_path / "env"
+    file.write_text("STATE_DIR=/srv/new\n")
+    assert load(HOME | {"SESSIONS_PATH": "/srv/old"}, file).state_dir == Path("/srv/new")
+
+
+def test_every_problem_is_reported_at_once(tmp_path):
+    file = tmp_path / "env"
+    file.write_text("PORT=eighty\nthis is no assignment\n")
+    found = problems(
+        {
+            "AUTO_BACKFILL_ENABLED": "maybe",
+            "AUTO_BACKFILL_INTERVAL_MS": "NaN",
+            "WHATSAPP_BACKFILL_INTERVAL_SECONDS": "300",
+            "WHATSAPP_HISTORY_SYNC_DRY_RUN": "true",
+        },
+        env_file=file,
+        for_serving=True,
+    )
+    assert set(found) == {
+        "env, line 2",
+        "PORT",
+        "AUTO_BACKFILL_ENABLED",
+        "AUTO_BACKFILL_INTERVAL_MS",
+        "WHATSAPP_HISTORY_SYNC_DRY_RUN",
+        "FIREBASE_SERVICE_ACCOUNT_PATH",
+    }
+    assert found["PORT"] == "PORT is 'eighty': must be a whole number from 0 to 65535"
+
+
+def test_the_error_text_lists_every_problem_and_blames_the_operator():
+    with pytest.raises(OperatorMustAct) as caught:
+        load(HOME | {"PORT": "x", "BIND_HOST": "0.0.0.0"})
+    text = str(caught.value)
+    assert text.startswith("2 settings are wrong")
+    assert "PORT is 'x'" in text
+    assert "BIND_HOST is '0.0.0.0'" in text
+    assert "tokens" in text
+
+
+@pytest.mark.parametrize("number", ["1e3", "12.5", "0x10", "١٢", "1_000", "300s", "99999999999999999999"])
+def test_numbers_that_are_none_are_refused(number):
+    assert "RECENT_SYNC_INTERVAL_MS" in problems({"RECENT_SYNC_INTERVAL_MS": number})
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("ADMIN_TOKEN", "hush hush"),
+        ("OBS_TOKEN", "hush hush"),
+        ("FIREBASE_SERVICE_ACCOUNT_JSON", '{"private_key": "hush hush"'),
+        ("FIREBASE_SERVICE_ACCOUNT_PATH", '{"private_key": "hush hush"}'),
+    ],
+)
+def test_secrets_are_never_shown(name, secret):
+    assert "hush" not in problems({name: secret})[name]
+
+
+def test_secrets_are_not_in_the_repr():
+    account = '{"project_id": "demo-inbox", "private_key": "hush"}'
+    settings = load(HOME | {"ADMIN_TOKEN": "hush-token", "FIREBASE_SERVICE_ACCOUNT_JSON": account})
+    assert settings.admin_token == "hush-token"
+    assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("WHATSAPP_BACKFIL_COUNT", "WHATSAPP_BACKFILL_COUNT"),
+        ("AUTO_BACKFILL_INTERVAL", "AUTO_BACKFILL_INTERVAL_MS"),
+        ("RECENT_SYNC_INTERVAL_SECONDS", "RECENT_SYNC_INTERVAL_MS"),
+        ("AUTO_REPAIR_ENABLED", "AUTO_REPAIR_THREADS_ENABLED"),
+    ],
+)
+def test_a_misspelt_name_is_a_problem_and_the_nearest_one_is_named(name, near):
+    assert f"did you mean {near}?" in problems({name: "1"})[name]
+
+
+def test_names_made_up_by_container_platforms_are_no_problem():
+    assert load(HOME | {"WHATSAPP_BACKEND_SERVICE_HOST": "10.0.0.1"}).warnings == ()
+
+
+def test_names_without_effect_are_warned_about(tmp_path):
+    file = tmp_path / "env"
+    file.write_text("SOMETHING_ELSE=1\nREQUIRE_FIRESTORE=1\n")
+    settings = load(HOME | {"UNRELATED": "1"}, file)
+    assert settings.warnings == (
+        "REQUIRE_FIRESTORE has no effect any more",
+        "SOMETHING_ELSE in the env file is not a setting",
+    )
+
+
+def test_a_file_that_cannot_be_read_is_a_problem(tmp_path):
+    assert "cannot be read" in problems({}, env_file=tmp_path / "absent")["--env-file"]
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe\x00")
+    assert "UTF-8" in problems({}, env_file=binary)["--env-file"]
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://127.0.0.1:9000/ws/chat", "ws://localhost:1", "ws://[::1]:9000/ws/chat", "ws://127.0.0.1"]
+)
+def test_another_server_may_be_on_this_machine(url):
+    assert load(HOME | {"WHATSAPP_WEB_URL": url}).web_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "wss://127.0.0.1:9000",
+        "ws://10.0.0.1:9000",
+        "ws://web.example.com/ws/chat",
+        "ws://127.0.0.1.example.com",
+        "ws://127.0.0.1@example.com",
+        "ws://user@127.0.0.1:9000",
+        "ws://127.0.0.1:99999",
+        "ws://127.0.0.1:x",
+        "http://127.0.0.1",
+        "127.0.0.1:9000",
+        "ws://",
+        "ws://[::1",
+    ],
+)
+def test_another_server_may_be_nowhere_else(url):
+    assert "WHATSAPP_WEB_URL" in problems({"WHATSAPP_WEB_URL": url})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_loopback_addresses_are_bound(host):
+    assert load(HOME | {"BIND_HOST": host}).bind_host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.2", "example.com"])
+def test_other_addresses_are_refused_even_with_a_token(host):
+    assert "BIND_HOST" in problems({"BIND_HOST": host, "ADMIN_TOKEN": "a-long-enough-token"})
+
+
+def test_serve_needs_credentials_or_to_be_told_to_stay_local(tmp_path):
+    key = tmp_path / "key.json"
+    key.write_text("{}")
+    assert load(HOME | {"GOOGLE_APPLICATION_CREDENTIALS": str(key)}, for_serving=True).credentials == key
+    assert load(HOME | {"FIRESTORE_LOCAL": "true"}, for_serving=True).firestore_local
+    assert load(HOME, for_serving=True, overrides={"FIRESTORE_LOCAL": "true"}).firestore_local
+    assert "nowhere to write" in problems({}, for_serving=True)["FIREBASE_SERVICE_ACCOUNT_PATH"]
+
+
+def test_serve_refuses_an_emulator_it_was_not_told_of_even_with_credentials(tmp_path):
+    key = tmp_path / "key.json"
+    key.write_text("{}")
+    environ = {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:8085"}
+    for credentials in ({}, {"GOOGLE_APPLICATION_CREDENTIALS": str(key)}):
+        assert set(problems(environ | credentials, for_serving=True)) == {"FIRESTORE_EMULATOR_HOST"}
+    settings = load(HOME | environ | {"FIRESTORE_LOCAL": "true"}, for_serving=True)
+    assert "FIRESTORE_EMULATOR_HOST is ignored" in settings.warnings[0]
+
+
+def test_credentials_in_order_of_precedence(tmp_path):
+    path, adc = tmp_path / "path.json", tmp_path / "adc.json"
+    path.write_text("{}")
+    adc.write_text("{}")
+    text = '{"project_id": "demo-inbox"}'
+    environ = HOME | {"GOOGLE_APPLICATION_CREDENTIALS": str(adc)}
+    assert load(environ).credentials == adc
+    environ |= {"FIREBASE_SERVICE_ACCOUNT_JSON": base64.b64encode(text.encode()).decode()}
+    assert load(environ).credentials == text
+    assert load(environ | {"FIREBASE_SERVICE_ACCOUNT_JSON": text}).credentials == text
+    assert load(environ | {"FIREBASE_SERVICE_ACCOUNT_JSON": str(adc)}).credentials == adc
+    assert load(environ | {"FIREBASE_SERVICE_ACCOUNT_PATH": str(path)}).credentials == path
+
+
+def test_a_credentials_file_that_is_missing_is_the_only_problem():
+    environ = {"GOOGLE_APPLICATION_CREDENTIALS": "/nowhere/key.json"}
+    assert set(problems(environ, for_serving=True)) == {"GOOGLE_APPLICATION_CREDENTIALS"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "folder"),
+    [
+        ({}, "/home/operator/.local/state/whatsapp-backend"),
+        ({"XDG_STATE_HOME": "/x"}, "/x/whatsapp-backend"),
+        ({"XDG_STATE_HOME": "relative"}, "/home/operator/.local/state/whatsapp-backend"),
+        ({"XDG_STATE_HOME": "/x", "STATE_DIRECTORY": "/var/lib/a:/var/lib/b"}, "/var/lib/a"),
+        ({"STATE_DIRECTORY": "/var/lib/a", "SESSIONS_PATH": "/srv/s"}, "/srv/s"),
+        ({"STATE_DIRECTORY": "/var/lib/a", "SESSIONS_PATH": "/srv/s", "STATE_DIR": "/srv/a:b"}, "/srv/a:b"),
+    ],
+)
+def test_where_the_state_is(environ, folder):
+    assert load(HOME | environ).state_dir == Path(folder)
+
+
+def test_recent_sync_must_look_back_at_least_one_interval():
+    found = problems({"RECENT_SYNC_INTERVAL_MS": "120000", "RECENT_SYNC_LOOKBACK_MS": "60000"})
+    assert set(found) == {"RECENT_SYNC_LOOKBACK_MS"}
+    assert "RECENT_SYNC_INTERVAL_MS" in found["RECENT_SYNC_LOOKBACK_MS"]
+
+
+@pytest.mark.parametrize("name", ["a/b", ".hidden", "__x__", "x" * 129])
+def test_instance_names_that_cannot_be_a_document_id_are_refused(name):
+    assert "INSTANCE_ID" in problems({"INSTANCE_ID": name})

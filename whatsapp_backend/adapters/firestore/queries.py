@@ -1,0 +1,71 @@
+"""The queries behind the API. Each needs an index of deploy/firestore.indexes.json; the emulator never asks for one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from google.cloud.firestore import AsyncClient
+from google.cloud.firestore_v1 import types as messages
+
+from whatsapp_backend.adapters.firestore import decoding
+from whatsapp_backend.adapters.firestore.client import Calls
+from whatsapp_backend.adapters.firestore.errors import describe
+from whatsapp_backend.domain.operations import Operations
+from whatsapp_backend.domain.writes import Document
+from whatsapp_backend.errors import DocumentsUnavailable
+from whatsapp_backend.rules.document_ids import thread_path
+
+_Request = messages.RunQueryRequest.pb()
+_EQUAL = messages.StructuredQuery.FieldFilter.Operator.EQUAL
+_DESCENDING = messages.StructuredQuery.Direction.DESCENDING
+
+
+class FirestoreQueries:
+    """Implements `DocumentQueries`. Belongs to the loop of its client."""
+
+    def __init__(self, client: AsyncClient, *, timeout_s: float = 30.0) -> None:
+        self.operations = Operations()
+        self._calls = Calls(client)
+        self._run_query = self._calls.stream("RunQuery", answer=messages.RunQueryResponse.pb())
+        self._timeout_s = timeout_s
+
+    async def threads(self, account: str, *, limit: int) -> list[Document]:
+        """An account's threads, last activity first. Threads without `lastMessageAt` are left out."""
+        request = self._newest(self._calls.documents, "threads", by="lastMessageAt", limit=limit)
+        equal = request.structured_query.where.field_filter
+        equal.field.field_path = "accountId"
+        equal.op = _EQUAL
+        equal.value.string_value = account
+        return await self._run(request)
+
+    async def messages(self, thread: str, *, limit: int) -> list[Document]:
+        """A thread's messages by `tsClient`, newest first. `thread` is the thread document's id."""
+        parent = f"{self._calls.documents}/{thread_path(thread)}"
+        return await self._run(self._newest(parent, "messages", by="tsClient", limit=limit))
+
+    def _newest(self, parent: str, collection: str, *, by: str, limit: int) -> Any:
+        request = _Request(parent=parent)
+        query = request.structured_query
+        query.from_.add().collection_id = collection
+        order = query.order_by.add()
+        order.field.field_path = by
+        order.direction = _DESCENDING
+        query.limit.value = limit
+        return request
+
+    async def _run(self, request: Any) -> list[Document]:
+        self.operations.rpcs += 1
+        found: list[Document] = []
+        try:
+            answers = self._run_query(
+                request.SerializeToString(), timeout=self._timeout_s, metadata=self._calls.metadata
+            )
+            async for answer in answers:
+                if answer.HasField("document"):  # the first answer of an empty result has none
+                    found.append(decoding.document(answer.document, root=self._calls.documents))  # noqa: PERF401 - partial results are counted
+        except grpc.aio.AioRpcError as error:
+            raise DocumentsUnavailable(f"Firestore could not be queried: {describe(error)}") from error
+        finally:
+            self.operations.reads += max(1, len(found))  # an empty answer is billed as one read
+        return found

@@ -1,0 +1,247 @@
+"""The composition root: the only file that knows everything. Builds the adapters, starts the flows, stops them in order.
+
+Stopping: the sockets say goodbye, the bridge exits, what is journaled lands (as far as it does within a few seconds; the
+rest waits in the journal), the account documents tell, the store closes. All of it within ten seconds of SIGTERM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from whatsapp_backend import __version__, nudges
+from whatsapp_backend.adapters.bridge.gateway import BridgeGateway
+from whatsapp_backend.adapters.bridge.process import Launch, node_launch
+from whatsapp_backend.adapters.firestore.client import close, firestore_client
+from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
+from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
+from whatsapp_backend.adapters.node_runtime import node_home
+from whatsapp_backend.adapters.sqlite_store import SqliteStore
+from whatsapp_backend.api.health import Health, Vitals
+from whatsapp_backend.api.server import application, serving
+from whatsapp_backend.api.whatsapp import WhatsApp
+from whatsapp_backend.clock import Clock, SystemClock
+from whatsapp_backend.domain.accounts import AccountView
+from whatsapp_backend.errors import StoreUnwell
+from whatsapp_backend.flows.account_documents import AccountDocuments
+from whatsapp_backend.flows.connect import Connector
+from whatsapp_backend.flows.ingest import Ingest
+from whatsapp_backend.flows.land import Lander
+from whatsapp_backend.flows.log_lines import LogLines
+from whatsapp_backend.flows.publish import CONSUMER, Published, Publisher
+from whatsapp_backend.ports import DocumentQueries, DocumentStore
+from whatsapp_backend.settings import Settings
+
+log = structlog.get_logger()
+
+_WHATSAPP = "wss://web.whatsapp.com/ws/chat"
+_DISCONNECT_S = 2.0
+_BRIDGE_S = 3.0
+_DRAIN_S = 3.0
+_DAY_MS = 24 * 60 * 60 * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """Where documents go, and where the API reads them."""
+
+    store: DocumentStore
+    queries: DocumentQueries
+
+
+@asynccontextmanager
+async def firestore(settings: Settings, *, emulator: str | None = None) -> AsyncIterator[Documents]:
+    """Firestore in production, or the emulator at `host:port`."""
+    client = firestore_client(
+        settings.firebase_project_id or ("demo-local" if emulator else None),
+        credentials=settings.credentials,
+        emulator_host=emulator,
+    )
+    try:
+        yield Documents(store=FirestoreDocuments(client), queries=FirestoreQueries(client))
+    finally:
+        await close(client)
+
+
+class Daemon:
+    """One running daemon. `run` lasts until `stop` is set; `started` is told the port it listens on."""
+
+    def __init__(self, settings: Settings, documents: Documents, *, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._documents = documents
+        self._clock = clock or SystemClock()
+        self._rng = random.Random()  # noqa: S311 -- it spreads reconnects, and keeps no secret
+        self._lander = Lander(documents.store, self._clock)
+        self._reached_firestore = False
+
+    async def run(self, stop: asyncio.Event, started: Callable[[int], None]) -> None:
+        """Run. Raises OperatorMustAct before anything was started that must be stopped."""
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            self.store = store = await stack.enter_async_context(SqliteStore.opened(settings.state_dir))
+            launch = await self._launch()
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            self.gateway = BridgeGateway(launch, clock=self._clock, rng=self._rng)
+            self.documents = AccountDocuments(self._lander, self._clock, worker=self._worker())
+            self.publisher = Publisher(
+                journal=store,
+                mirror=store,
+                consumers=store,
+                lander=self._lander,
+                clock=self._clock,
+                on_published=self._on_published,
+            )
+            self._log_lines = LogLines(settings.instance_id.encode())
+            self.connector = self._connector(tasks)
+            ingest = Ingest(
+                journal=store,
+                keys=store,
+                gateway=self.gateway,
+                connector=self.connector,
+                on_journaled=self.publisher.nudge,
+                tasks=tasks,
+            )
+            await store.bridge_crashed()  # of an earlier life that could not count it; nothing after a clean stop
+            await self.connector.load()
+            await stack.enter_async_context(nudges.nudging(prune=self._prune))
+            port = await stack.enter_async_context(self._serving())
+            loops = [
+                tasks.create_task(self.publisher.run(), name="publish"),
+                tasks.create_task(self.documents.run(), name="account documents"),
+                tasks.create_task(self._reach_firestore(), name="reach Firestore"),
+            ]
+            bridge = tasks.create_task(self.gateway.run(ingest), name="bridge")
+            started(port)
+            await stop.wait()
+            await self._shut_down(bridge)
+            for loop in loops:
+                loop.cancel()
+
+    def _connector(self, tasks: asyncio.TaskGroup) -> Connector:
+        settings = self._settings
+        return Connector(
+            accounts=self.store,
+            keys=self.store,
+            journal=self.store,
+            gateway=self.gateway,
+            clock=self._clock,
+            rng=self._rng,
+            tasks=tasks,
+            server=settings.web_url or _WHATSAPP,
+            full_history=settings.sync_full_history,
+            connect_timeout_s=settings.connect_timeout_s,
+            on_change=self.documents.on_change,
+        )
+
+    async def _launch(self) -> Launch:
+        home = await node_home(self._settings.cache_dir)
+        preload = self._settings.bridge_preload
+        return node_launch(
+            node=str(home.node),
+            folder=home.folder,
+            preload=str(preload) if preload else None,
+            web_url=self._settings.web_url,
+        )
+
+    @asynccontextmanager
+    async def _serving(self) -> AsyncIterator[int]:
+        settings = self._settings
+        health = Health(self, instance_id=settings.instance_id, wall_ms=self._clock.wall_ms)
+        whatsapp = WhatsApp(
+            desk=self.connector,
+            documents=self._documents.store,
+            queries=self._documents.queries,
+            namespace=settings.account_namespace,
+        )
+        app = application([*health.routes(), *whatsapp.routes()])
+        async with serving(app, host=settings.bind_host, port=settings.port) as port:
+            yield port
+
+    async def _shut_down(self, bridge: asyncio.Task[None]) -> None:
+        log.info("stopping")
+        async with _at_most(_DISCONNECT_S):
+            await self.connector.stop()
+        async with _at_most(_BRIDGE_S):
+            await self.gateway.stop()
+            await self.store.bridge_stopped()
+        bridge.cancel()
+        async with _at_most(_DRAIN_S):
+            self.publisher.nudge()
+            await self.publisher.drained()
+            await self.documents.drained()
+        log.info("stopped", position=self.publisher.position, journal_end=await self.store.end())
+
+    def _on_published(self, published: Published) -> None:
+        self._reached_firestore = True
+        self._log_lines.on_published(published)
+        self.documents.on_published(published)
+
+    async def _reach_firestore(self) -> None:
+        """One read at start: an operator wants to know at once that the credentials are wrong."""
+        await self._lander.read(["accounts/-"])
+        self._reached_firestore = True
+
+    async def _prune(self) -> None:
+        now_ms = self._clock.wall_ms()
+        try:
+            entries, states = await self.store.prune(
+                landed_before_ms=now_ms - self._settings.journal_retention_days * _DAY_MS,
+                state_before_ms=now_ms - self._settings.mirror_days * _DAY_MS,
+            )
+        except StoreUnwell as error:
+            log.warning("prune_failed", reason=str(error))
+            return
+        if entries or states:
+            log.info("pruned", entries=entries, states=states)
+
+    def _worker(self) -> dict[str, Any]:
+        return {"service": "whatsapp-backend", "instanceId": self._settings.instance_id, "version": __version__}
+
+    # What api.health asks
+
+    async def vitals(self) -> Vitals:
+        """How the daemon is. Asks the store only."""
+        try:
+            stats = await self.store.stats()
+            end, parked, unwell = stats.journal_end, stats.parked, None
+        except StoreUnwell as error:
+            end, parked, unwell = self.publisher.position, 0, str(error)
+        connected = self._reached_firestore and self._lander.problem is None
+        return Vitals(
+            trouble=unwell or self._trouble(),
+            firestore_connected=connected,
+            consumers={CONSUMER: (self.publisher.position, max(0, end - self.publisher.position))},
+            parked=parked,
+            journal_end=end,
+        )
+
+    def _trouble(self) -> str | None:
+        if self.gateway.pid is None:
+            return "the bridge is not running"
+        if self._lander.problem:
+            return self._lander.problem
+        return None if self._reached_firestore else "Firestore has not answered yet"
+
+    def views(self) -> list[AccountView]:
+        """All accounts."""
+        return self.connector.views()
+
+    def realtime(self) -> dict[str, dict[str, Any]]:
+        """Live ingestion per account."""
+        return self.documents.realtime
+
+
+@asynccontextmanager
+async def _at_most(seconds: float) -> AsyncIterator[None]:
+    """Give up on a step of stopping that takes too long: the next ones matter more, and the journal keeps the rest."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        log.warning("stopping_took_too_long", limit_s=seconds)

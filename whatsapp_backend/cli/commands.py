@@ -1,0 +1,119 @@
+"""The commands, and the exit codes: 0 done, 1 failed, 78 the settings or the credentials must be mended first."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from whatsapp_backend.adapters.local_firestore import LocalFirestore
+from whatsapp_backend.app import Daemon, firestore
+from whatsapp_backend.cli.logs import configure_logs
+from whatsapp_backend.cli.notify import notify
+from whatsapp_backend.errors import FirestoreCredentialsUnusable, WhatsAppBackendError
+from whatsapp_backend.settings import EXIT_BAD_SETTINGS, Settings, SettingsInvalid, load
+
+log = structlog.get_logger()
+
+app = typer.Typer(
+    help="Keeps a complete, duplicate-free copy of WhatsApp conversations in Firestore.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+EnvFile = Annotated[Path | None, typer.Option("--env-file", help="Read settings from this file; the environment wins.")]
+
+
+@app.callback()
+def _callback() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold private keys
+
+
+@app.command()
+def serve(
+    env_file: EnvFile = None,
+    local_firestore: Annotated[
+        bool, typer.Option("--local-firestore", help="Write to a local Firestore emulator, its data kept in STATE_DIR.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Log more.")] = False,
+) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C."""
+    overrides = {"FIRESTORE_LOCAL": "true"} if local_firestore else {}
+    configure_logs(debug=debug)
+    _exit_with(lambda: _serve(load(os.environ, env_file, overrides=overrides, for_serving=True)))
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Play the story without a person, check it, and exit.")] = False,
+    state_dir: Annotated[
+        Path | None, typer.Option("--state-dir", help="Where everything goes. Default: a fresh folder in .state/.")
+    ] = None,
+) -> None:
+    """Show the main job with a fake WhatsApp and a local Firestore. Needs no account of any kind."""
+    from whatsapp_backend.demo.story import play
+
+    _exit_with(lambda: play(once=once, state_dir=state_dir, environ=os.environ))
+
+
+def _exit_with(make: Any) -> None:
+    """Run it and turn what an operator can mend into one clear message and an exit code."""
+    try:
+        code = asyncio.run(_awaited(make))
+    except* (SettingsInvalid, FirestoreCredentialsUnusable) as errors:
+        _explain(errors)
+        code = EXIT_BAD_SETTINGS
+    except* WhatsAppBackendError as errors:
+        _explain(errors)
+        code = 1
+    except* KeyboardInterrupt:
+        code = 130
+    raise typer.Exit(code)
+
+
+async def _awaited(make: Any) -> int:
+    work: Coroutine[Any, Any, int | None] = make()
+    return await work or 0
+
+
+def _explain(errors: BaseExceptionGroup[Any]) -> None:
+    for error in errors.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            _explain(error)
+        else:
+            print(f"whatsapp-backend: {error}", file=sys.stderr)  # noqa: T201 -- for people, before or after any log
+
+
+async def _serve(settings: Settings) -> None:
+    for warning in settings.warnings:
+        log.warning("settings", warning=warning)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def started(port: int) -> None:
+        log.info("listening", url=f"http://{settings.bind_host}:{port}", instance=settings.instance_id)
+        notify(os.environ, "READY=1")
+
+    if settings.firestore_local:
+        async with LocalFirestore.started(settings.state_dir / "firestore") as emulator:
+            log.info("local_firestore", address=emulator.address)
+            await _run(settings, stop, started, emulator=emulator.address)
+    else:
+        await _run(settings, stop, started, emulator=None)
+
+
+async def _run(settings: Settings, stop: asyncio.Event, started: Any, *, emulator: str | None) -> None:
+    async with firestore(settings, emulator=emulator) as documents:
+        await Daemon(settings, documents).run(stop, started)
+    notify(os.environ, "STOPPING=1")

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { ACCOUNT, ANA, ME, Stage } from './stage.js'
+
+const CHAT = `${ANA}@s.whatsapp.net`
+
+/** @param {import('./daemon.js').Daemon} daemon */
+const idsIn = daemon => daemon.disk.entries('history')
+    .flatMap(({ payload }) => payload.messages.map((/** @type {any} */ message) => message.key.id))
+
+for (const as of ['inline', 'blob']) {
+    test(`history that comes ${as} is journaled completely, in records under the credit`, async t => {
+        const stage = await Stage.set(t)
+        const daemon = await stage.paired()
+        await stage.op('history', { conversations: 3, messages: 900, chunk_messages: 500, as })
+        await daemon.entry('history-end')
+        const notices = daemon.disk.entries('history-notice')
+        assert.equal(notices.length, 2)
+        await daemon.entry('history-end', end => end.payload.notice === notices[1].source)
+        const ends = daemon.disk.entries('history-end')
+        assert.deepEqual(ends.map(end => end.payload.result), ['complete', 'complete'])
+        const records = daemon.disk.entries('history')
+        assert.equal(ends.reduce((sum, end) => sum + end.payload.records, 0), records.length)
+        assert.equal(new Set(idsIn(daemon)).size, 900)
+        assert.ok(records.every(({ payload }) => payload.messages.length <= 200))
+        const [message] = records.flatMap(({ payload }) => payload.messages)
+        assert.ok(message.raw.length > 10)
+        assert.equal(typeof message.messageTimestamp, 'number')
+        const { payload } = await daemon.do('decode', undefined, { form: 'web', raw: message.raw, me: { id: CHAT } })
+        assert.deepEqual({ ...payload, raw: message.raw }, message)
+        await assertBegun(daemon, notices)
+    })
+}
+
+/** @param {import('./daemon.js').Daemon} daemon @param {any[]} notices */
+async function assertBegun(daemon, notices) {
+    const begun = daemon.frames.all.filter(frame => frame.begin).map(frame => frame.begin)
+    assert.deepEqual(begun, notices.map(notice => notice.source))
+}
+
+test('no more than four records are on their way', async t => {
+    const stage = await Stage.set(t)
+    const daemon = await stage.paired()
+    daemon.keeps = frame => !frame.entries?.some((/** @type {any} */ entry) => entry.kind === 'history')
+    await stage.op('history', { conversations: 1, messages: 1200, chunk_messages: 1200 })
+    await daemon.entry('history', entry => entry.source.endsWith('#3'))
+    await new Promise(resolve => setTimeout(resolve, 200))
+    const sent = daemon.frames.all.filter(frame => frame.entries?.[0]?.kind === 'history')
+    assert.equal(sent.length, 4)
+    for (const { account, id } of sent) daemon.send({ t: 'committed', account, id })
+    await daemon.entry('history', entry => entry.source.endsWith('#5'))
+})
+
+test('a chunk whose download was cut off by a crash is downloaded again, and absorbed', async t => {
+    const stage = await Stage.set(t)
+    const daemon = await stage.paired()
+    daemon.keeps = frame => !frame.entries?.some((/** @type {any} */ entry) => entry.source.endsWith('#2'))
+    await stage.op('history', { conversations: 1, messages: 700, chunk_messages: 700, as: 'blob' })
+    await daemon.entry('history', entry => entry.source.endsWith('#2'))
+    const before = daemon.disk.entries('history').length
+    const next = await stage.killed(daemon)
+    assert.equal(next.disk.open(ACCOUNT).length, 1)
+    await stage.opened(next)
+    await next.entry('history-end')
+    assert.equal(new Set(idsIn(next)).size, 700)
+    assert.ok(before < next.disk.entries('history').length)
+    assert.deepEqual(next.disk.open(ACCOUNT), [])
+})
+
+test('a download that fails is tried again', async t => {
+    const stage = await Stage.set(t)
+    const daemon = await stage.paired()
+    await stage.op('cdn', { status: 404, times: 1 })
+    await stage.op('history', { conversations: 1, messages: 5, as: 'blob' })
+    const { entry } = await daemon.entry('history-end')
+    assert.equal(entry.payload.result, 'complete')
+    const failed = daemon.frames.all.filter(frame => frame.event === 'history-download-failed')
+    assert.deepEqual(failed.map(frame => frame.fields), [{ attempt: 1, error: 'Error' }])
+})
+
+test('a page of history comes under the session of its request', async t => {
+    const stage = await Stage.set(t)
+    const daemon = await stage.paired()
+    const { messages } = await stage.op('store', { chat: ANA, count: 30 })
+    const anchor = messages.at(-1)
+    const { request } = await daemon.do('fetch-history', ACCOUNT, {
+        chat: CHAT, anchor: { id: anchor.id, fromMe: anchor.from_me }, time: anchor.time, count: 20
+    })
+    const end = (await daemon.entry('history-end')).entry
+    assert.equal(end.payload.session, request)
+    assert.equal(end.payload.messages, 20)
+    assert.equal(end.payload.chats[0].id, CHAT)
+    assert.equal(end.origin, 'ondemand')
+    const asked = await stage.events.until('request', event => event.event === 'on-demand-request')
+    assert.equal(asked.time, anchor.time)
+    assert.equal(new Set(idsIn(daemon)).size, 20)
+})
+
+test('a history notice that somebody else made up stays a message', async t => {
+    const stage = await Stage.set(t)
+    const daemon = await stage.paired()
+    const historySyncNotification = { syncType: 0, initialHistBootstrapInlinePayload: 'eJwDAAAAAAE=' }
+    const message = { protocolMessage: { type: 5, historySyncNotification } }
+    await stage.op('message', { chat: ANA, id: 'SPOOF', message })
+    const { entry } = await daemon.message('SPOOF')
+    assert.equal(entry.kind, 'message')
+    assert.equal(daemon.disk.entries('history-notice').length, 0)
+    assert.equal(entry.payload.key.remoteJid, CHAT)
+    assert.notEqual(entry.payload.key.remoteJid, ME)
+})

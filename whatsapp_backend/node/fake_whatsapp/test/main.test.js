@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import test from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
+
+test('the server takes requests line by line and ends with its standard input', async t => {
+    const child = spawn(process.execPath, [MAIN], { stdio: ['pipe', 'pipe', 'inherit'] })
+    t.after(() => child.kill('SIGKILL'))
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    const next = async () => JSON.parse((await lines.next()).value)
+    const first = await next()
+    assert.equal(first.event, 'listening')
+    assert.match(first.url, /^ws:\/\/127\.0\.0\.1:\d+\/ws\/chat$/)
+    child.stdin.write('{"id":1,"op":"person","phone":"15550002222","name":"Ana"}\nnot json\n{"id":3,"op":"nope"}\n')
+    const answer = await next()
+    assert.deepEqual([answer.id, answer.ok, answer.result.lid], [1, true, '88000000002222@lid'])
+    assert.equal((await next()).ok, false)
+    assert.deepEqual(await next(), { id: 3, ok: false, error: 'unknown op: nope' })
+    child.stdin.end()
+    const [code] = await once(child, 'exit')
+    assert.equal(code, 0)
+})

@@ -1,0 +1,22 @@
+"""When to nudge which flow. No logic: a nudge missed or doubled breaks nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+_PRUNE_EVERY_S = 3600
+
+
+@asynccontextmanager
+async def nudging(*, prune: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Nudge while the context lasts. The flows are drained by whoever owns them: a nudge only starts something."""
+    scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
+    scheduler.add_job(prune, "interval", seconds=_PRUNE_EVERY_S, jitter=300, id="prune")
+    scheduler.start()
+    try:
+        yield
+    finally:
+        scheduler.shutdown(wait=False)

@@ -1,0 +1,373 @@
+"""The table of variables: every name, older names in order of precedence, unit, range, default and meaning."""
+
+from __future__ import annotations
+
+from whatsapp_backend.settings.credentials import ServiceAccount
+from whatsapp_backend.settings.kinds import File, Folder, LoopbackHost, LoopbackUrl, Switch, Text, Whole
+from whatsapp_backend.settings.variables import Variable, row
+
+_DAY_S = 86_400
+
+
+def _ms(low: int, high: int) -> Whole:
+    return Whole(low=low, high=high, unit="ms", per_unit=0.001)
+
+
+def _minutes(low: int, high: int) -> Whole:
+    return Whole(low=low, high=high, unit="minutes", per_unit=60.0, unset_below_one=True)
+
+
+def _days(low: int = 1, high: int = 3650) -> Whole:
+    return Whole(low=low, high=high, unit="days")
+
+
+def _clamped(high: int) -> Whole:
+    return Whole(low=1, high=high, clamp=True)
+
+
+_TOKEN = Text(pattern=r"[!-~]{1,512}", allowed="printable characters without spaces")
+_PROJECT = Text(pattern=r"[a-z][a-z0-9-]{3,61}[a-z0-9]", allowed="a project id, as demo-inbox")
+
+PROCESS: tuple[Variable, ...] = (
+    row("port", "PORT", Whole(low=0, high=65535), "Port of the HTTP API; 0 takes any free one.", default=8080),
+    row("bind_host", "BIND_HOST", LoopbackHost(), "Address the API listens on.", default="127.0.0.1"),
+    row("admin_token", "ADMIN_TOKEN", _TOKEN, "Bearer token of the admin routes.", secret=True, used=False),
+    row("obs_token", "OBS_TOKEN", _TOKEN, "Token of the observability routes.", secret=True, used=False),
+    row(
+        "state_dir",
+        "STATE_DIR",
+        Folder(),
+        "Keys, journal and mirror: the only thing that must never be lost. One process at a time.",
+        older=(("SESSIONS_PATH", Folder()), ("STATE_DIRECTORY", Folder(first_of_several=True))),
+        shown_default="`$XDG_STATE_HOME/whatsapp-backend`, else `~/.local/state/whatsapp-backend`",
+    ),
+    row(
+        "cache_dir",
+        "CACHE_DIRECTORY",
+        Folder(first_of_several=True),
+        "What can be made again: Node modules, the emulator. systemd sets it.",
+        shown_default="`$XDG_CACHE_HOME/whatsapp-backend`, else `~/.cache/whatsapp-backend`",
+    ),
+    row(
+        "instance_id",
+        "INSTANCE_ID",
+        Text(pattern=r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,127}", allowed="letters, digits and . : _ -, at most 128"),
+        "Name of this instance in logs and answers.",
+        shown_default="host name, `-`, process id",
+    ),
+    row(
+        "account_namespace",
+        "ACCOUNT_NAMESPACE",
+        Text(pattern=r"[a-z0-9][a-z0-9_-]{0,31}", allowed="lower-case letters, digits, - and _, at most 32"),
+        "Part of every account id: `account_<namespace>_<hash>`. Changing it makes new accounts.",
+        default="prod",
+    ),
+)
+
+FIRESTORE: tuple[Variable, ...] = (
+    row(
+        "credentials",
+        "FIREBASE_SERVICE_ACCOUNT_PATH",
+        File(),
+        "Production credentials.",
+        secret=True,
+        older=(("FIREBASE_SERVICE_ACCOUNT_JSON", ServiceAccount()), ("GOOGLE_APPLICATION_CREDENTIALS", File())),
+    ),
+    row(
+        "firebase_project_id",
+        "FIREBASE_PROJECT_ID",
+        _PROJECT,
+        "The project whose Firestore is written to.",
+        shown_default="the project of the credentials",
+    ),
+    row(
+        "firebase_storage_bucket",
+        "FIREBASE_STORAGE_BUCKET",
+        Text(pattern=r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", allowed="a bucket's name"),
+        "Where media go.",
+        shown_default="`<project>.firebasestorage.app`",
+        used=False,
+    ),
+    row(
+        "firestore_local",
+        "FIRESTORE_LOCAL",
+        Switch(),
+        "Start a local emulator and write there instead of to production. Also `--local-firestore`.",
+        default=False,
+    ),
+    row(
+        "firestore_emulator_host",
+        "FIRESTORE_EMULATOR_HOST",
+        Text(pattern=r"\S+", allowed="host:port"),
+        "Never written to: `serve` refuses to start with it, unless told to use a local Firestore of its own.",
+    ),
+    row(
+        "firestore_emulator_jar",
+        "FIRESTORE_EMULATOR_JAR",
+        File(),
+        "Google's emulator.",
+        shown_default="looked for beside `gcloud` and in the Firebase tools' cache",
+    ),
+)
+
+WHATSAPP: tuple[Variable, ...] = (
+    row(
+        "connect_timeout_s",
+        "WHATSAPP_CONNECT_TIMEOUT_MS",
+        _ms(1_000, 600_000),
+        "How long an account may take to connect.",
+        default=60.0,
+    ),
+    row(
+        "web_url",
+        "WHATSAPP_WEB_URL",
+        LoopbackUrl(),
+        "Another server in WhatsApp's place, for tests and the demo.",
+        shown_default="WhatsApp's own",
+    ),
+    row(
+        "bridge_preload",
+        "WHATSAPP_BRIDGE_PRELOAD",
+        File(),
+        "A module that the bridge's Node loads first (`node --import`); a fake server may need one.",
+    ),
+    row(
+        "sync_full_history",
+        "WHATSAPP_SYNC_FULL_HISTORY",
+        Switch(),
+        "Ask for the full history when an account is paired.",
+        default=True,
+    ),
+    row(
+        "history_sync_dry_run",
+        "WHATSAPP_HISTORY_SYNC_DRY_RUN",
+        Switch(),
+        "Plan a history import without writing it. Refused while on: nothing would hold the writes back yet.",
+        default=False,
+        used=False,
+    ),
+    row(
+        "journal_retention_days",
+        "JOURNAL_RETENTION_DAYS",
+        _days(),
+        "How long journal entries are kept after they landed, so that they can be replayed.",
+        default=30,
+    ),
+    row(
+        "mirror_days",
+        "MIRROR_DAYS",
+        _days(),
+        "How long a message's merge state is kept; after that a change to it costs one read.",
+        default=30,
+    ),
+)
+
+BACKFILL: tuple[Variable, ...] = (
+    row(
+        "auto_backfill_enabled",
+        "WHATSAPP_AUTO_BACKFILL_ENABLED",
+        Switch(),
+        "Backfill on connect and on a timer. On unless either name says no.",
+        older=(("AUTO_BACKFILL_ENABLED", Switch()),),
+        all_must_agree=True,
+        default=True,
+        used=False,
+    ),
+    row(
+        "auto_backfill_interval_s",
+        "WHATSAPP_BACKFILL_INTERVAL_SECONDS",
+        Whole(low=1, high=_DAY_S, unit="seconds", per_unit=1.0, unset_below_one=True),
+        "Time between two ticks.",
+        older=(("AUTO_BACKFILL_INTERVAL_MS", _ms(1_000, _DAY_S * 1000)),),
+        default=720.0,
+        used=False,
+    ),
+    row(
+        "auto_backfill_cooldown_s",
+        "WHATSAPP_BACKFILL_COOLDOWN_MINUTES",
+        _minutes(1, 30 * 1440),
+        "Time an account rests after a backfill that succeeded.",
+        older=(
+            ("AUTO_BACKFILL_COOLDOWN_MINUTES", _minutes(1, 30 * 1440)),
+            ("AUTO_BACKFILL_COOLDOWN_SUCCESS_MS", _ms(0, 30 * _DAY_S * 1000)),
+        ),
+        default=3600.0,
+        used=False,
+    ),
+    row(
+        "auto_backfill_attempt_backoff_s",
+        "AUTO_BACKFILL_ATTEMPT_BACKOFF_MS",
+        _ms(0, _DAY_S * 1000),
+        "Least time between two attempts.",
+        default=600.0,
+        used=False,
+    ),
+    row(
+        "auto_backfill_lease_s",
+        "AUTO_BACKFILL_LEASE_MS",
+        _ms(30_000, _DAY_S * 1000),
+        "Life of an account's backfill lock; a run renews it at a third of that.",
+        default=900.0,
+        used=False,
+    ),
+    row(
+        "auto_backfill_accounts_per_tick",
+        "AUTO_BACKFILL_MAX_ACCOUNTS_PER_TICK",
+        Whole(low=1, high=1000),
+        "Accounts considered in one tick.",
+        default=4,
+        used=False,
+    ),
+    row(
+        "auto_backfill_concurrency",
+        "WHATSAPP_BACKFILL_CONCURRENCY",
+        Whole(low=1, high=100, unset_below_one=True),
+        "Backfills at the same time.",
+        older=(("AUTO_BACKFILL_MAX_CONCURRENCY", Whole(low=1, high=100)),),
+        default=2,
+        used=False,
+    ),
+    row(
+        "backfill_threads",
+        "WHATSAPP_BACKFILL_THREADS",
+        Whole(low=1, high=10_000),
+        "Threads in one run.",
+        default=50,
+        used=False,
+    ),
+    row(
+        "backfill_messages_per_thread",
+        "WHATSAPP_BACKFILL_COUNT",
+        Whole(low=1, high=100_000),
+        "Most messages of one thread in one run.",
+        default=100,
+        used=False,
+    ),
+    row(
+        "backfill_page_size",
+        "WHATSAPP_BACKFILL_MESSAGES_PER_THREAD",
+        _clamped(50),
+        "Messages asked for in one request; never more than `WHATSAPP_BACKFILL_COUNT`.",
+        default=20,
+        used=False,
+    ),
+    row(
+        "backfill_max_days",
+        "WHATSAPP_BACKFILL_MAX_DAYS",
+        _days(),
+        "How far back a backfill digs.",
+        shown_default="as far as WhatsApp gives",
+        used=False,
+    ),
+)
+
+RECENT_SYNC: tuple[Variable, ...] = (
+    row(
+        "recent_sync_enabled", "RECENT_SYNC_ENABLED", Switch(), "Fill recent gaps on a timer.", default=True, used=False
+    ),
+    row(
+        "recent_sync_interval_s",
+        "RECENT_SYNC_INTERVAL_MS",
+        _ms(1_000, _DAY_S * 1000),
+        "Time between two ticks.",
+        default=120.0,
+        used=False,
+    ),
+    row(
+        "recent_sync_lookback_s",
+        "RECENT_SYNC_LOOKBACK_MS",
+        _ms(1_000, 30 * _DAY_S * 1000),
+        "How old a gap may be; older ones are the backfill's. At least the interval.",
+        default=21_600.0,
+        used=False,
+    ),
+    row(
+        "recent_sync_threads", "RECENT_SYNC_MAX_THREADS", _clamped(100), "Threads in one tick.", default=30, used=False
+    ),
+    row(
+        "recent_sync_messages_per_thread",
+        "RECENT_SYNC_MAX_MESSAGES_PER_THREAD",
+        _clamped(50),
+        "Messages asked for in one thread.",
+        default=20,
+        used=False,
+    ),
+    row(
+        "recent_sync_concurrency",
+        "RECENT_SYNC_MAX_CONCURRENCY",
+        Whole(low=1, high=100),
+        "Accounts at the same time.",
+        default=1,
+        used=False,
+    ),
+    row(
+        "recent_sync_lease_s",
+        "RECENT_SYNC_LEASE_MS",
+        _ms(30_000, _DAY_S * 1000),
+        "Life of an account's recent-sync lock.",
+        default=300.0,
+        used=False,
+    ),
+)
+
+REPAIR: tuple[Variable, ...] = (
+    row(
+        "auto_repair_enabled",
+        "AUTO_REPAIR_THREADS_ENABLED",
+        Switch(),
+        "Correct threads' last activity after a backfill.",
+        default=True,
+        used=False,
+    ),
+    row(
+        "auto_repair_threads_per_run",
+        "AUTO_REPAIR_THREADS_LIMIT_PER_RUN",
+        _clamped(500),
+        "Threads in one run.",
+        default=200,
+        used=False,
+    ),
+    row(
+        "auto_repair_cooldown_s",
+        "AUTO_REPAIR_COOLDOWN_MINUTES",
+        _minutes(1, 30 * 1440),
+        "Least time between two runs of an account.",
+        default=3600.0,
+        used=False,
+    ),
+)
+
+SECTIONS: dict[str, tuple[Variable, ...]] = {
+    "Process": PROCESS,
+    "Firestore": FIRESTORE,
+    "WhatsApp and the journal": WHATSAPP,
+    "Backfill": BACKFILL,
+    "Recent-sync": RECENT_SYNC,
+    "Repair": REPAIR,
+}
+VARIABLES: tuple[Variable, ...] = tuple(v for section in SECTIONS.values() for v in section)
+
+KNOWN = frozenset(name.name for variable in VARIABLES for name in variable.names)
+OUR_PREFIXES = ("WHATSAPP_", "AUTO_BACKFILL_", "RECENT_SYNC_", "AUTO_REPAIR_")
+NOT_OURS = ("WHATSAPP_BACKEND_",)
+"""Kubernetes and Docker make such names up for a service called whatsapp-backend."""
+
+RETIRED: frozenset[str] = frozenset(
+    {
+        "DEFAULT_CALLING_CODE",
+        "DEFAULT_COUNTRY",
+        "ENRICH_CONTACTS_INTERVAL_MS",
+        "FF_API_CACHING",
+        "FF_CACHE_TTL",
+        "LONGRUN_ADMIN_TOKEN",
+        "MAX_LOGOUT_RETRIES",
+        "MAX_PAIRING_RECONNECT_ATTEMPTS",
+        "ORPHAN_SESSION_DELETE",
+        "REQUIRE_FIRESTORE",
+        "WA_DEBUG_LOGS",
+        "WA_EVENT_LOOP_LAG_P95_THRESHOLD_MS",
+        "WHATSAPP_BACKFILL_EMPTY_THREADS",
+        "WHATSAPP_BACKFILL_ENABLE_SEEDING",
+    }
+)
+"""Names of the Node system that have no effect here: they may stay in an env file."""
