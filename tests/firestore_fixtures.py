@@ -5,6 +5,7 @@ import os
 import uuid
 
 import pytest
+
 from whatsapp_backend.adapters.emulator_files import find_jar, find_java
 from whatsapp_backend.adapters.firestore.client import close, firestore_client
 from whatsapp_backend.adapters.local_firestore import LocalFirestore

@@ -60,7 +60,7 @@ async def firestore(settings: Settings, *, emulator: str | None = None) -> Async
     """Firestore in production, or the emulator at `host:port`."""
     client = firestore_client(
         settings.firebase_project_id or ("demo-local" if emulator else None),
-        credentials=settings.credentials,
+        credentials_path=settings.credentials,  # type: ignore[arg-type]
         emulator_host=emulator,
     )
     try:

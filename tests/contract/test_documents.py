@@ -125,9 +125,7 @@ async def test_an_empty_mask_touches_no_field(store):
 
 
 async def test_server_times_are_set_by_the_server(store):
-    outcome = await one(
-        store, path="a/b", fields={"n": 1}, server_times=("createdAt", "odd name"), must_not_exist=True
-    )
+    outcome = await one(store, path="a/b", fields={"n": 1}, server_times=("createdAt", "odd name"), must_not_exist=True)
     read = await fields(store, "a/b")
     assert read["createdAt"] == read["odd name"]
     assert read["n"] == 1
@@ -233,7 +231,9 @@ async def test_several_values_that_only_the_database_refuses_cost_only_themselve
     assert sum(outcome.result is Result.LANDED for outcome in outcomes) == 26
 
 
-@pytest.mark.parametrize("document_id", ["x" * 1500, "~", "a b", "ä😀", "__x", "...", "%2F", "\0", "a@b+c=d:e"], ids=ascii)
+@pytest.mark.parametrize(
+    "document_id", ["x" * 1500, "~", "a b", "ä😀", "__x", "...", "%2F", "\0", "a@b+c=d:e"], ids=ascii
+)
 async def test_odd_ids_that_are_allowed_are_their_own_documents(store, document_id):
     path = f"a/{document_id}"
     assert (await one(store, path=path, fields={"n": 1}, must_not_exist=True)).result is Result.LANDED

@@ -1,4 +1,4 @@
-"""The Python driver of the fake WhatsApp server. What the server itself does is tested next to it, with stock Baileys."""
+"""The Python driver of the fake WhatsApp server. The server itself is tested next to it, with stock Baileys."""
 
 import os
 from pathlib import Path
@@ -21,16 +21,20 @@ async def test_ops_are_carried_out_and_refusals_are_errors() -> None:
 
 async def test_waiting_for_what_never_comes_says_what_was_waited_for() -> None:
     async with FakeWhatsApp.started(NODE_DIR) as server:
-        with pytest.raises(TimeoutError, match="no receipt .*M1"):
+        with pytest.raises(TimeoutError, match=r"no receipt .*M1"):
             await server.wait("receipt", id="M1", timeout_s=0.05)
 
 
 async def test_a_failing_test_keeps_its_own_error_and_leaves_no_process() -> None:
-    pids = []
-    with pytest.raises(ZeroDivisionError):
+    pids: list[int] = []
+
+    async def failing() -> None:
         async with FakeWhatsApp.started(NODE_DIR) as server:
             pids.append(server.pid)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await failing()
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
 

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.firestore_fixtures import need_emulator
+from firestore_fixtures import need_emulator
 from whatsapp_backend.adapters.firestore.client import close, firestore_client
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
 from whatsapp_backend.adapters.local_firestore import LocalFirestore
+from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.domain.writes import Result, Write
 from whatsapp_backend.errors import EmulatorFailed, EmulatorMissing
+
+CLOCK = SystemClock()
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ async def landed(documents, *ids):
     writes = [Write(path=f"a/{id_}", fields={"n": 1}) for id_ in ids]
     async with asyncio.timeout(30):
         while {outcome.result for outcome in await documents.write(writes)} != {Result.LANDED}:
-            await asyncio.sleep(0.05)
+            await CLOCK.sleep(0.05)
 
 
 def runs(pid):
@@ -120,11 +123,9 @@ async def test_reset_forgets_everything(own_emulator, documents):
 
 async def test_rules_that_cannot_be_read_fail_with_what_the_emulator_said(tmp_path):
     need_emulator()
-    emulator = LocalFirestore(rules=tmp_path / "absent.rules")
-    with pytest.raises(EmulatorFailed, match="absent.rules"):
-        await emulator.start()
-    assert emulator.pid is None
-    await emulator.close()
+    with pytest.raises(EmulatorFailed, match=r"absent\.rules"):
+        async with LocalFirestore.started(rules=tmp_path / "absent.rules"):
+            pytest.fail("it started without its rules")
 
 
 async def test_without_a_jar_nothing_is_started(tmp_path, monkeypatch):
@@ -139,19 +140,19 @@ def test_project_ids_with_capitals_are_refused():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills children with their parent")
-async def test_the_emulator_dies_with_us_however_we_die():
+async def test_the_emulator_dies_with_us_however_we_die(tmp_path):
     need_emulator()
     code = (
-        "import asyncio\n"
+        "import asyncio, pathlib, sys\n"
         "from whatsapp_backend.adapters.local_firestore import LocalFirestore\n"
         "async def main():\n"
-        "    emulator = LocalFirestore(heap='256m')\n"
+        "    emulator = LocalFirestore(heap='256m', data_dir=pathlib.Path(sys.argv[1]))\n"
         "    await emulator.start()\n"
         "    print(emulator.pid, flush=True)\n"
         "    await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"
     )
-    child = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=subprocess.PIPE)
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", code, str(tmp_path), stdout=subprocess.PIPE)
     async with asyncio.timeout(60):
         pid = int(await child.stdout.readline())
     assert runs(pid)
@@ -159,4 +160,4 @@ async def test_the_emulator_dies_with_us_however_we_die():
     await child.wait()
     async with asyncio.timeout(10):
         while runs(pid):
-            await asyncio.sleep(0.02)
+            await CLOCK.sleep(0.02)

@@ -54,7 +54,13 @@ def test_numbers_on_the_wire_are_read_back(number, edge):
 
 def test_masks_server_times_and_preconditions_are_what_google_reads():
     message = parsed(
-        Write(path="a/b", fields={}, mask=("plain", "a b", "a.`\\"), server_times=("at", "ö"), updated_at_ns=1_700_000_000_123_456_789)
+        Write(
+            path="a/b",
+            fields={},
+            mask=("plain", "a b", "a.`\\"),
+            server_times=("at", "ö"),
+            updated_at_ns=1_700_000_000_123_456_789,
+        )
     )
     assert list(message.update_mask.field_paths) == ["plain", "`a b`", "`a.\\`\\\\`"]
     assert [t.field_path for t in message.update_transforms] == ["at", "`ö`"]

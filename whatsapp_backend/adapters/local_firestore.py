@@ -78,8 +78,8 @@ class LocalFirestore:
     ) -> AsyncIterator[LocalFirestore]:
         """A running emulator, stopped (and kept, with a data directory) at the end."""
         emulator = cls(project=project, data_dir=data_dir, heap=heap, rules=rules)
-        await emulator.start()
         try:
+            await emulator.start()
             yield emulator
         finally:
             await emulator.close()
@@ -239,8 +239,9 @@ class LocalFirestore:
 
     def _raise_if_dead(self) -> None:
         if self._process is not None and self._process.poll() is not None and self._folder is not None:
-            said = (self._folder / "emulator.log").read_text("utf-8", "replace")[-600:].strip()
-            raise EmulatorFailed(f"the local Firestore ended at once ({self._process.returncode}): {said}")
+            log = (self._folder / "emulator.log").read_text("utf-8", "replace")
+            said = "\n".join(line for line in log.splitlines() if not line.startswith("\tat "))
+            raise EmulatorFailed(f"the local Firestore ended at once ({self._process.returncode}): {said[-600:]}")
 
 
 def _exports(folder: Path) -> list[Path]:

@@ -105,7 +105,9 @@ async def _serve(settings: Settings) -> None:
         log.info("listening", url=f"http://{settings.bind_host}:{port}", instance=settings.instance_id)
         notify(os.environ, "READY=1")
 
-    if settings.firestore_local:
+    if settings.firestore_local and settings.firestore_emulator_host:
+        await _run(settings, stop, started, emulator=settings.firestore_emulator_host)
+    elif settings.firestore_local:
         async with LocalFirestore.started(settings.state_dir / "firestore") as emulator:
             log.info("local_firestore", address=emulator.address)
             await _run(settings, stop, started, emulator=emulator.address)

@@ -51,7 +51,7 @@ class FakeWhatsApp:
             limit=_READ_LIMIT,
         )
         server = cls(process)
-        # No TaskGroup: it would wrap a test's own failure, and fixtures are torn down in another task than they began in.
+        # No TaskGroup: it would wrap a test's own failure, and a fixture may end in another task than it began in.
         reader = asyncio.get_running_loop().create_task(server._read(), name="fake-whatsapp-reader")
         try:
             server.url = (await server.wait("listening", timeout_s=timeout_s))["url"]
@@ -73,6 +73,8 @@ class FakeWhatsApp:
             self._process.stdin.write(line.encode() + b"\n")
             await self._process.stdin.drain()
             return await answer
+        except ConnectionError as error:
+            raise FakeWhatsAppError("the server is gone") from error
         finally:
             self._answers.pop(asked, None)
 

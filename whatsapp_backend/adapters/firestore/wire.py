@@ -4,7 +4,9 @@ from __future__ import annotations
 
 _ONE_BYTE = 1 << 7
 _TWO_MORE = [bytes((number & 127 | 128, number >> 7 | 128)) for number in range(1 << 14)]
-_LAST = [bytes((number,)) if number < _ONE_BYTE else bytes((number & 127 | 128, number >> 7)) for number in range(1 << 14)]
+_LAST = [
+    bytes((number,)) if number < _ONE_BYTE else bytes((number & 127 | 128, number >> 7)) for number in range(1 << 14)
+]
 
 
 def varint(number: int) -> bytes:

@@ -222,7 +222,7 @@ test('creds.js: credentials are changed in place, at once, buffer or not', async
     assert.equal(probe.creds.lastPropHash, 'now')
 })
 
-test('history.js: without shouldSyncHistoryMessage a notice is receipted, not downloaded, and holds nothing', async t => {
+test('history.js: without shouldSyncHistoryMessage a notice is receipted and not downloaded', async t => {
     const stage = await Stage.set(t)
     const probe = await Probe.linked(stage, t)
     const { notices } = await stage.op('history', { conversations: 1, messages: 3, as: 'blob' })

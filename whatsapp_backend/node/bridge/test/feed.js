@@ -1,5 +1,5 @@
 /** Things that happened, in order, and a way to wait for the first that matches. */
-const TIMEOUT_MS = 10_000
+const TIMEOUT_MS = Number(process.env.FEED_MS ?? 10_000)
 
 /** @template T */
 export class Feed {
