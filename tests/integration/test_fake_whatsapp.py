@@ -19,6 +19,12 @@ async def test_ops_are_carried_out_and_refusals_are_errors() -> None:
             await server.op("message", account="15550001111", chat="15550002222", text="hi")
 
 
+async def test_an_id_that_an_op_takes_is_not_the_id_of_the_request() -> None:
+    async with FakeWhatsApp.started(NODE_DIR) as server:
+        group = await server.op("group", id="120363000000000001@g.us", members=["15550002222"])
+        assert group["id"] == "120363000000000001@g.us"
+
+
 async def test_waiting_for_what_never_comes_says_what_was_waited_for() -> None:
     async with FakeWhatsApp.started(NODE_DIR) as server:
         with pytest.raises(TimeoutError, match=r"no receipt .*M1"):

@@ -3,13 +3,15 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
 from firestore_fixtures import need_emulator
+
+from whatsapp_backend.adapters import local_firestore
 from whatsapp_backend.adapters.firestore.client import close, firestore_client
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
 from whatsapp_backend.adapters.local_firestore import LocalFirestore
@@ -23,7 +25,7 @@ CLOCK = SystemClock()
 @pytest.fixture
 async def documents(own_emulator, firestore_project):
     client = firestore_client(firestore_project, emulator_host=own_emulator.address)
-    yield FirestoreDocuments(client, timeout_s=5)
+    yield FirestoreDocuments(client)
     await close(client)
 
 
@@ -126,6 +128,19 @@ async def test_rules_that_cannot_be_read_fail_with_what_the_emulator_said(tmp_pa
     with pytest.raises(EmulatorFailed, match=r"absent\.rules"):
         async with LocalFirestore.started(rules=tmp_path / "absent.rules"):
             pytest.fail("it started without its rules")
+
+
+async def test_a_port_lost_to_somebody_else_is_chosen_anew(monkeypatch):
+    need_emulator()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        free = local_firestore._free_port()
+        ports = iter([taken, free])
+        monkeypatch.setattr(local_firestore, "_free_port", lambda: next(ports))
+        async with LocalFirestore.started(heap="256m") as emulator:
+            assert emulator.port == free
 
 
 async def test_without_a_jar_nothing_is_started(tmp_path, monkeypatch):

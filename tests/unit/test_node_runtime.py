@@ -131,7 +131,7 @@ async def test_being_cancelled_ends_npm(tmp_path, source, programs):
     )
     task = asyncio.ensure_future(node_home(tmp_path / "cache", source=source, environ=environ))
     async with asyncio.timeout(20):
-        while not pid_file.exists():  # noqa: ASYNC110 - another process makes it
+        while not pid_file.exists():
             await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,8 +1,7 @@
 """Google's Firestore emulator as our own child process.
 
-It is started directly, never through gcloud's wrapper (which leaves Java running when it is stopped), in its own session,
-so that a Ctrl-C meant for us leaves it time to be exported. It dies with us, however we die (on
-Linux).
+It is started directly, never through gcloud's wrapper (which leaves Java running when it is stopped), and in a session
+of its own, so that a Ctrl-C meant for us leaves it time to be exported. On Linux it dies with us, however we die.
 
 Its data lives in its memory. With a data directory it is exported there when it is stopped and imported when it is
 started: each export is a folder of its own that gets its final name only when it is complete, so a crash in the middle
@@ -40,7 +39,12 @@ _DIE_WITH_PARENT = (
     "os.execv(sys.argv[2], sys.argv[2:])\n"
 )
 _POLL_S = 0.03
+_PORT_ATTEMPTS = 3
 _METADATA = "kept.overall_export_metadata"
+
+
+class _PortTaken(EmulatorFailed):
+    """Somebody else took the port between our choosing it and the emulator's binding it."""
 
 
 class LocalFirestore:
@@ -100,8 +104,18 @@ class LocalFirestore:
             raise EmulatorFailed("the local Firestore is already running")
         java, jar = find_java(), find_jar()
         folder = self._open_folder()
-        self.port = self.port or _free_port()
-        self._process = self._spawn(java, jar, folder)
+        had_port = self.port
+        for attempts_left in reversed(range(_PORT_ATTEMPTS)):
+            self.port = had_port or _free_port()
+            self._process = self._spawn(java, jar, folder)
+            try:
+                await self._until_healthy()
+                return
+            except _PortTaken:
+                if had_port or not attempts_left:
+                    raise
+
+    async def _until_healthy(self) -> None:
         try:
             async with asyncio.timeout(self._start_timeout_s):
                 while not await self.healthy():
@@ -241,7 +255,8 @@ class LocalFirestore:
         if self._process is not None and self._process.poll() is not None and self._folder is not None:
             log = (self._folder / "emulator.log").read_text("utf-8", "replace")
             said = "\n".join(line for line in log.splitlines() if not line.startswith("\tat "))
-            raise EmulatorFailed(f"the local Firestore ended at once ({self._process.returncode}): {said[-600:]}")
+            error = _PortTaken if "BindException" in said else EmulatorFailed
+            raise error(f"the local Firestore ended at once ({self._process.returncode}): {said[-600:]}")
 
 
 def _exports(folder: Path) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -13,10 +14,14 @@ from whatsapp_backend.api.pages import qr_page
 from whatsapp_backend.api.values import iso, shown
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.moments import at_ms
+from whatsapp_backend.errors import BridgeGone, CommandFailed, CommandTimedOut
+from whatsapp_backend.flows.fetch import HistoryFetcher
 from whatsapp_backend.ports import DocumentQueries, DocumentStore
 from whatsapp_backend.rules.document_ids import is_document_id, thread_path
 
 _LONGEST_NAME = 200
+_PAGE = range(1, 51)
+_PHONE_S = 60.0
 _LIMITS = range(1, 501)
 _DEFAULT_LIMIT = "50"
 _THREAD_ORDERS = ("lastMessageAt",)
@@ -44,8 +49,15 @@ class WhatsApp:
     """The routes."""
 
     def __init__(
-        self, *, desk: AccountDesk, documents: DocumentStore, queries: DocumentQueries, namespace: str
+        self,
+        *,
+        desk: AccountDesk,
+        fetcher: HistoryFetcher,
+        documents: DocumentStore,
+        queries: DocumentQueries,
+        namespace: str,
     ) -> None:
+        self._fetcher = fetcher
         self._desk = desk
         self._documents = documents
         self._queries = queries
@@ -58,6 +70,7 @@ class WhatsApp:
             web.post("/api/whatsapp/add-account", self.add_account),
             web.post("/api/whatsapp/regenerate-qr/{account}", self.regenerate_qr),
             web.get("/api/whatsapp/qr/{account}", self.qr),
+            web.post("/api/whatsapp/fetch-history/{account}", self.fetch_history),
             web.get("/api/whatsapp/threads/{account}", self.threads),
             web.get("/api/whatsapp/messages/{account}/{thread}", self.messages),
         ]
@@ -97,6 +110,25 @@ class WhatsApp:
         return web.json_response(
             {"success": True, "status": view.status, "qr": view.qr}, headers={"Cache-Control": "no-store"}
         )
+
+    async def fetch_history(self, request: web.Request) -> web.Response:
+        """Ask the phone for messages older than one that is known: `chat`, `anchor`, its `time` (s), `count` (1 to 50)."""
+        view = self._known(request)
+        body = await _json_object(request)
+        chat, anchor, time, count = (body.get(name) for name in ("chat", "anchor", "time", "count"))
+        good = isinstance(chat, str) and isinstance(anchor, dict) and isinstance(anchor.get("id"), str)
+        if not good or not isinstance(time, int) or not isinstance(count, int) or count not in _PAGE:
+            message = "`chat` (JID), `anchor` {id, fromMe}, `time` (seconds) and `count` (1 to 50) are needed"
+            return failure(request, 400, "bad_request", message)
+        try:
+            page = await self._fetcher.fetch(
+                view.account, chat=str(chat), anchor=dict(anchor or {}), time=time, count=count, timeout_s=_PHONE_S
+            )
+        except CommandTimedOut as error:
+            return failure(request, 504, "phone_unreachable", str(error))
+        except (BridgeGone, CommandFailed) as error:
+            return failure(request, 409, "invalid_state", str(error))
+        return web.json_response({"success": True, **asdict(page)})
 
     async def threads(self, request: web.Request) -> web.Response:
         """An account's threads, last activity first."""

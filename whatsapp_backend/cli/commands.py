@@ -90,7 +90,7 @@ def _explain(errors: BaseExceptionGroup[Any]) -> None:
         if isinstance(error, BaseExceptionGroup):
             _explain(error)
         else:
-            print(f"whatsapp-backend: {error}", file=sys.stderr)  # noqa: T201 -- for people, before or after any log
+            print(f"whatsapp-backend: {error}", file=sys.stderr)
 
 
 async def _serve(settings: Settings) -> None:

@@ -126,9 +126,11 @@ class Connector:
         if link.up or link.work:
             return
         if link.declared.stopped:
-            await self._declare(link, replace(link.declared, stopped=None))
-            if link.view.status in ("logged_out", "needs_qr"):
+            unlinked = link.view.status in ("logged_out", "needs_qr")
+            if unlinked:
                 await self._keys.forget(account)
+            server = None if unlinked else link.declared.server
+            await self._declare(link, replace(link.declared, stopped=None, server=server))
         link.endings = Endings()
         self._connect_after(link, 0.0)
 
@@ -170,6 +172,7 @@ class Connector:
                 self._change(link, status="qr_ready", qr=state.qr)
             case Status.PAIRED:
                 self._change(link, status="pairing", qr=None)
+                self._remember_server(link)
             case Status.OPEN:
                 self._opened(link, state)
             case Status.OFFLINE:
@@ -189,6 +192,7 @@ class Connector:
             self._work(link, self._log_out_wrong_number(link))
             return
         link.opened_at_s = self._clock.monotonic_s()
+        self._remember_server(link)  # a crash right after pairing may have left it out
         self._change(
             link,
             status="connected",
@@ -204,7 +208,7 @@ class Connector:
         """A phone of another number scanned the code: its messages belong to no account of ours."""
         log.error("paired_with_another_number", account=link.declared.account)
         link.up = False
-        await self._declare(link, replace(link.declared, stopped=WRONG_NUMBER))
+        await self._declare(link, replace(link.declared, stopped=WRONG_NUMBER, server=None))
         try:
             await self._gateway.do("logout", account=link.declared.account, timeout_s=_COMMAND_TIMEOUT_S)
         except (BridgeGone, CommandFailed, CommandTimedOut) as error:
@@ -296,16 +300,28 @@ class Connector:
         )
 
     async def _usable_creds(self, link: _Link) -> str | None:
-        """The credentials. Raises CredentialsUnreadable for those of another server: never show ours to a stranger."""
-        creds = await self._keys.creds(link.declared.account)
-        if creds is None:
-            await self._declare(link, replace(link.declared, server=self._server))
-        elif link.declared.server != self._server:
+        """The credentials, None for an account to be paired.
+
+        Raises CredentialsUnreadable for those of another server, which must not see ours, and where a paired account
+        has none: a new identity must never come silently.
+        """
+        account, paired_with = link.declared.account, link.declared.server
+        creds = await self._keys.creds(account)
+        if paired_with and creds is None:
             raise CredentialsUnreadable(
-                f"the credentials of {link.declared.account} were made with {link.declared.server}, and are not used "
-                f"with {self._server}. Set WHATSAPP_WEB_URL as it was, or add the account to another STATE_DIR"
+                f"{account} was paired, and its credentials are gone. Restore the state directory from a backup"
+            )
+        if paired_with and paired_with != self._server:
+            raise CredentialsUnreadable(
+                f"the credentials of {account} were made with {paired_with}, and are not used with {self._server}. "
+                "Set WHATSAPP_WEB_URL as it was, or use another STATE_DIR"
             )
         return creds
+
+    def _remember_server(self, link: _Link) -> None:
+        if link.declared.server != self._server:
+            declared = replace(link.declared, server=self._server)
+            self._tasks.create_task(self._declare(link, declared), name=f"declare {declared.account}")
 
     async def _store_is_well(self, account: str) -> bool:
         try:

@@ -30,5 +30,5 @@ class ServiceAccount:
 def _service_account(text: str) -> str:
     value = json.loads(text)
     if not isinstance(value, dict) or not isinstance(value.get("project_id"), str):
-        raise ValueError("not a service account")  # noqa: TRY004 - one error for every kind
+        raise ValueError("not a service account")
     return text

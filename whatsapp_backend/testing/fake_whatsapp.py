@@ -68,7 +68,9 @@ class FakeWhatsApp:
         asked = self._asked
         answer = self._answers[asked] = asyncio.get_running_loop().create_future()
         try:
-            line = json.dumps({**{name.rstrip("_"): value for name, value in args.items()}, "id": asked, "op": op})
+            line = json.dumps(
+                {"id": asked, "op": op, "args": {name.rstrip("_"): value for name, value in args.items()}}
+            )
             assert self._process.stdin is not None
             self._process.stdin.write(line.encode() + b"\n")
             await self._process.stdin.drain()

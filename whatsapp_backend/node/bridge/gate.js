@@ -12,6 +12,7 @@ import { classify, isOffline } from './stanzas.js'
 
 const GATED = new Set(['CB:message', 'CB:receipt', 'CB:notification', 'CB:call'])
 const AFTER_THE_END = new Set(['close', 'error'])
+const STANZA = 'CB:'
 
 export class Gate {
     /** @type {{passes: Promise<void> | null, pass: () => void}[]} */
@@ -27,6 +28,7 @@ export class Gate {
      * @param {import('./offline.js').OfflineQueue} of.offline
      * @param {import('./lru.js').Recent} of.seen ids of the messages that came in as stanzas
      * @param {() => import('./engine.js').Me | undefined} of.me
+     * @param {() => void} of.onUnreadable what came cannot be deciphered, and nothing after it can
      */
     constructor(of) {
         this.#of = of
@@ -34,14 +36,40 @@ export class Gate {
 
     /**
      * Take the place of the socket's `emit`.
-     * @param {{emit: (event: any, ...args: any[]) => boolean}} ws
+     * @param {{emit: (event: any, ...args: any[]) => boolean, listeners: (event: any) => Function[]}} ws
      */
     install(ws) {
         const emit = ws.emit.bind(ws)
         ws.emit = (event, ...args) => {
             if (this.#closed && !AFTER_THE_END.has(event)) return false
-            if (!GATED.has(event)) return emit(event, ...args)
-            this.#take(args[0], () => emit(event, ...args))
+            if (event === 'message') return this.#receive(ws.listeners('message'), args)
+            if (!String(event).startsWith(STANZA)) return emit(event, ...args)
+            const pass = () => this.#carefully(() => emit(event, ...args))
+            if (!GATED.has(event)) return pass()
+            this.#take(args[0], pass)
+            return true
+        }
+    }
+
+    /**
+     * The engine leaves bytes that it cannot decipher unhandled, and stays deaf until it misses a ping.
+     * @param {Function[]} listeners
+     * @param {any[]} args
+     */
+    #receive(listeners, args) {
+        for (const listen of listeners) Promise.resolve(listen(...args)).catch(() => this.#of.onUnreadable())
+        return true
+    }
+
+    /**
+     * A handler that falls over an odd stanza must not look like bytes that cannot be deciphered.
+     * @param {() => boolean} work
+     */
+    #carefully(work) {
+        try {
+            return work()
+        } catch {
+            this.#of.link.log('warn', 'stanza-handler-failed')
             return true
         }
     }

@@ -23,6 +23,7 @@ import { Tap } from './tap.js'
 const UNSET = undefined
 const REMEMBERED_IDS = 20_000
 const CLOSE_MS = 1000
+const UNREADABLE = Object.assign(new Error('Unreadable frame'), { output: { statusCode: 500 } })
 
 export class Session {
     seen = new Recent(REMEMBERED_IDS)
@@ -59,7 +60,12 @@ export class Session {
         })
         this.history = new HistoryQueue({ link, me: () => this.me, sock: () => this.sock })
         this.#gate = new Gate({
-            link, tickets: this.#tickets, offline: this.offline, seen: this.seen, me: () => this.me
+            link,
+            tickets: this.#tickets,
+            offline: this.offline,
+            seen: this.seen,
+            me: () => this.me,
+            onUnreadable: () => void this.sock.end(UNREADABLE)
         })
     }
 

@@ -4,8 +4,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { hkdf } from 'baileys'
 
 /**
- * @typedef {{kind?: string, path?: string, status?: number, delay_ms?: number, cut?: number,
- *   times: number}} CdnFault
+ * `cut`: break the connection after so many bytes. `truncate`: a whole answer, but only so many bytes of the blob.
+ * `spoil`: the right length, wrong bytes.
+ * @typedef {{kind?: string, path?: string, status?: number, delay_ms?: number, cut?: number, truncate?: number,
+ *   spoil?: boolean, times: number}} CdnFault
  */
 
 export class Cdn {
@@ -62,12 +64,12 @@ export class Cdn {
         if (status !== 200) {
             response.writeHead(status).end()
         } else {
-            // A cut body with the full length announced is a connection that broke in the middle.
-            const bytes = fault?.cut === undefined ? blob.bytes : blob.bytes.subarray(0, fault.cut)
-            response.writeHead(200, { 'content-length': blob.bytes.length })
-            response.write(bytes, () => {
-                if (bytes.length < blob.bytes.length) response.destroy()
-                else response.end()
+            const whole = fault?.spoil ? Buffer.from(blob.bytes).fill(0x2a, 0, 16) : blob.bytes
+            const announced = whole.subarray(0, fault?.truncate)
+            response.writeHead(200, { 'content-length': announced.length })
+            response.write(announced.subarray(0, fault?.cut), () => {
+                if (fault?.cut === undefined) response.end()
+                else response.destroy()
             })
         }
         return { path, status }

@@ -82,6 +82,10 @@ export class Connection {
         this.emit('held', { hold: rule.name, then: rule.then, tag, id: attrs.id, attrs })
         if (rule.then === 'terminate') this.terminate('hold')
         if (rule.then === 'park') rule.parked.push(() => this.#handle(stanza))
+        if (rule.then === 'refuse') {
+            this.send(node('ack', { class: tag, id: attrs.id, from: attrs.to, error: rule.error }))
+        }
+        if (rule.then === 'no-ack' && tag === 'message') await heardMessage(this, stanza, false)
     }
 
     /** @param {BinaryNode} stanza */

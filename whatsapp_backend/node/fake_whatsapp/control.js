@@ -22,7 +22,7 @@ export class Control {
     async take(line) {
         let id = null
         try {
-            const { id: given, op, ...args } = JSON.parse(line)
+            const { id: given, op, args = {} } = JSON.parse(line)
             id = given
             this.write({ id, ok: true, result: await this.run(op, args) ?? {} })
         } catch (error) {

@@ -1,14 +1,16 @@
 /**
  * Rules about what a client sends, for tests of crashes. A rule catches stanzas that match it and
- * `lose`s them (as if they never arrived), `terminate`s the connection before they are read, or `park`s them until the
- * rule is released.
+ * `lose`s them (as if they never arrived), `terminate`s the connection before they are read, `park`s them until the
+ * rule is released, or, for messages, lets them through but answers with an error (`refuse`) or not at all (`no-ack`).
  */
+
+export const THENS = /** @type {const} */ (['lose', 'terminate', 'park', 'refuse', 'no-ack'])
 
 /**
  * @typedef {{account?: string, tag?: string, id?: string, type?: string, class?: string, xmlns?: string,
  *   child?: string}} Match
- * @typedef {{name: string, match: Match, then: 'lose' | 'terminate' | 'park', times: number, caught: number,
- *   parked: (() => Promise<void>)[]}} Hold
+ * @typedef {{match: Match, then: typeof THENS[number], times: number, error: number}} Wish
+ * @typedef {Wish & {name: string, caught: number, parked: (() => Promise<void>)[]}} Hold
  */
 
 /** @param {Match} match @param {string | undefined} account @param {import('baileys').BinaryNode} node */
@@ -32,9 +34,10 @@ export class Holds {
         this.made = 0
     }
 
-    /** @param {Match} match @param {Hold['then']} then @param {number} times @returns {Hold} */
-    add(match, then, times) {
-        const rule = { name: `hold-${++this.made}`, match, then, times, caught: 0, parked: [] }
+    /** @param {Wish} wish @returns {Hold} */
+    add(wish) {
+        if (!THENS.includes(wish.then)) throw new Error(`then must be one of ${THENS.join(', ')}`)
+        const rule = { ...wish, name: `hold-${++this.made}`, caught: 0, parked: [] }
         this.rules.set(rule.name, rule)
         return rule
     }

@@ -2,7 +2,7 @@
 import { proto } from 'baileys'
 import { notifyHistory } from './history.js'
 import { isGroup } from './ids.js'
-import { webMessage } from './web.js'
+import { aliases, webMessage } from './web.js'
 
 const { EndOfHistoryTransferType: End } = proto.Conversation
 const { HistorySyncType } = proto.HistorySync
@@ -28,7 +28,7 @@ function answeredAs(server, chat, form) {
 export async function answerOnDemand(connection, companion, request, asked) {
     const { owner } = companion
     const { world } = connection.server
-    const { form, as, unit, limit, strict } = owner.onDemand
+    const { form, as, unit, limit, strict, alias } = owner.onDemand
     const chat = asked.chatJid ?? ''
     const key = world.chatKey(chat)
     const count = Math.min(asked.onDemandMsgCount ?? limit, limit)
@@ -43,6 +43,7 @@ export async function answerOnDemand(connection, companion, request, asked) {
     const id = answeredAs(connection.server, chat, form)
     const conversation = {
         id,
+        ...alias ? aliases(world, id) : {},
         messages: found.page.map(stored => ({ message: webMessage(id, stored) })),
         endOfHistoryTransferType: found.more
             ? End.COMPLETE_BUT_MORE_MESSAGES_REMAIN_ON_PRIMARY : End.COMPLETE_AND_NO_MORE_MESSAGE_REMAIN_ON_PRIMARY

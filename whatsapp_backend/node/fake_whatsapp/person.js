@@ -29,7 +29,8 @@ export class Person {
             /** @type {'any' | 's' | 'ms'} */ unit: 'any',
             limit: 50,
             delay_ms: 0,
-            strict: true
+            strict: true,
+            alias: true
         }
     }
 

@@ -66,13 +66,13 @@ function described({ jid, ok, problem, message }) {
         message: inner && proto.Message.fromObject(inner).toJSON() }
 }
 
-/** @param {Connection} connection @param {BinaryNode} stanza */
-export async function heardMessage(connection, stanza) {
+/** @param {Connection} connection @param {BinaryNode} stanza @param {boolean} [acknowledge] */
+export async function heardMessage(connection, stanza, acknowledge = true) {
     const { companion } = connection
     if (!companion) return
     const { id, to, category } = stanza.attrs
     const time = nowS()
-    connection.send(node('ack', { class: 'message', id, from: to, t: time }))
+    if (acknowledge) connection.send(node('ack', { class: 'message', id, from: to, t: time }))
     const copies = []
     for (const envelope of envelopes(stanza)) {
         const copy = await open(connection, companion, envelope)

@@ -2,6 +2,13 @@
 import { proto } from 'baileys'
 import { isGroup } from './ids.js'
 
+/** A conversation's other name. @param {import('./person.js').World} world @param {string} id */
+export function aliases(world, id) {
+    const person = isGroup(id) ? undefined : world.find(id)
+    if (!person) return {}
+    return id.endsWith('@lid') ? { pnJid: person.pn() } : { lidJid: person.lid() }
+}
+
 const { Status } = proto.WebMessageInfo
 
 /**

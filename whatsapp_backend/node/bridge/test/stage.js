@@ -1,5 +1,6 @@
 /** A fake WhatsApp in this process, and bridges that talk to it. */
 import assert from 'node:assert/strict'
+import { after } from 'node:test'
 import { Control } from '../../fake_whatsapp/control.js'
 import { FakeWhatsApp } from '../../fake_whatsapp/server.js'
 import { Daemon, Disk } from './daemon.js'
@@ -12,6 +13,17 @@ export const ME = '15550001111'
 export const ANA = '15550002222'
 export const ACCOUNT = 'account_demo_0a'
 
+/** One stage and one open account, for those tests of a file that leave both as they found them. */
+export function sharedStage() {
+    /** @type {Promise<{stage: Stage, daemon: Daemon}> | undefined} */
+    let made
+    const make = async () => {
+        const stage = await Stage.set({ after })
+        return { stage, daemon: await stage.paired() }
+    }
+    return () => (made ??= make())
+}
+
 export class Stage {
     constructor() {
         /** @type {Feed<any>} */
@@ -23,20 +35,21 @@ export class Stage {
         this.daemons = []
     }
 
-    /** @param {import('node:test').TestContext} t */
+    /** @param {{after(end: () => Promise<void>): void}} t */
     static async set(t) {
         const stage = new Stage()
         stage.url = await stage.server.listen(0)
-        t.after(async () => {
-            await Promise.all(stage.daemons.map(daemon => daemon.end()))
-            await stage.server.close()
-            for (const { frames, rubbish } of stage.daemons) {
-                assert.deepEqual(rubbish, [], 'only frames on standard output')
-                const loose = frames.all.filter(({ event }) => LOOSE_ENDS.has(event))
-                assert.deepEqual(loose, [])
-            }
-        })
+        t.after(() => stage.struck())
         return stage
+    }
+
+    async struck() {
+        await Promise.all(this.daemons.map(daemon => daemon.end()))
+        await this.server.close()
+        for (const { frames, rubbish } of this.daemons) {
+            assert.deepEqual(rubbish, [], 'only frames on standard output')
+            assert.deepEqual(frames.all.filter(({ event }) => LOOSE_ENDS.has(event)), [])
+        }
     }
 
     /** @param {string} op @param {Record<string, any>} [args] @returns {Promise<any>} */

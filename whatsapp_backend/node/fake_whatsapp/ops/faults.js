@@ -26,9 +26,9 @@ function faultsClear({ faults, cdn }) {
 
 /** @param {FakeWhatsApp} server @param {Args} args */
 function hold({ holds }, args) {
-    const { then = 'lose', times = 1, account, tag, id, type, class: of, xmlns, child } = args
-    if (!['lose', 'terminate', 'park'].includes(then)) throw new Error('then must be lose, terminate or park')
-    return { hold: holds.add({ account, tag, id, type, class: of, xmlns, child }, then, times).name }
+    const { then = 'lose', times = 1, error = 463, account, tag, id, type, class: of, xmlns, child } = args
+    const match = { account, tag, id, type, class: of, xmlns, child }
+    return { hold: holds.add({ match, then, times, error }).name }
 }
 
 /** @param {FakeWhatsApp} server @param {Args} args */
@@ -70,8 +70,8 @@ function marker(server, args) {
 
 /** @param {FakeWhatsApp} server @param {Args} args what goes wrong with downloads */
 function cdnFault({ cdn }, args) {
-    const { kind, path, status, delay_ms, cut, times = 1 } = args
-    cdn.faults.push({ kind, path, status, delay_ms, cut, times })
+    const { kind, path, status, delay_ms, cut, truncate, spoil, times = 1 } = args
+    cdn.faults.push({ kind, path, status, delay_ms, cut, truncate, spoil, times })
 }
 
 export const FAULT_OPS = {

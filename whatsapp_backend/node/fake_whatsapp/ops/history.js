@@ -2,7 +2,7 @@
 import { proto } from 'baileys'
 import { notifyHistory } from '../history.js'
 import { bareJid, isGroup, numberOf, nowS } from '../ids.js'
-import { webMessage } from '../web.js'
+import { aliases, webMessage } from '../web.js'
 
 /** @typedef {import('../server.js').FakeWhatsApp} FakeWhatsApp */
 /** @typedef {Record<string, any>} Args */
@@ -22,16 +22,9 @@ function chatJid({ world }, ref, form) {
     return isGroup(ref) || ref.includes('@broadcast') ? ref : world.person(ref).as(form)
 }
 
-/** @param {FakeWhatsApp} server @param {Args} conversation @param {string} id */
-function aliases({ world }, conversation, id) {
-    const person = isGroup(id) || conversation.alias === false ? undefined : world.find(id)
-    if (!person) return {}
-    return id.endsWith('@lid') ? { pnJid: person.pn() } : { lidJid: person.lid() }
-}
-
 /** @param {FakeWhatsApp} server @param {string} account @param {Args} conversation */
 function conversationOf(server, account, conversation) {
-    const { chat, form = 'pn', name, unread = 0, end, messages = [], store = true } = conversation
+    const { chat, form = 'pn', name, unread = 0, end, messages = [], store: keep = true, alias = true } = conversation
     const id = chatJid(server, chat, form)
     /** @type {Stored[]} */
     const stored = messages.map((/** @type {Args} */ each) => ({
@@ -39,10 +32,10 @@ function conversationOf(server, account, conversation) {
         message: each.message ? proto.Message.fromObject(each.message) : undefined
     }))
     const key = server.world.chatKey(id)
-    if (store) for (const each of stored) server.world.person(account).chats.add(key, each)
+    if (keep) for (const each of stored) server.world.person(account).chats.add(key, each)
     const newestFirst = [...stored].sort((a, b) => b.time - a.time)
     return {
-        id, name, unreadCount: unread, endOfHistoryTransferType: end, ...aliases(server, conversation, id),
+        id, name, unreadCount: unread, endOfHistoryTransferType: end, ...alias ? aliases(server.world, id) : {},
         conversationTimestamp: newestFirst[0]?.time,
         messages: newestFirst.map(each => ({ message: webMessage(id, each) }))
     }

@@ -7,17 +7,22 @@ import { Fake, Store } from './client.js'
 const ME = '15550001111'
 const ANA = '15550002222'
 
-for (const [args, code] of /** @type {[Record<string, any>, number][]} */ ([
-    [{ code: 503 }, 503], [{ code: 515 }, 515], [{ reason: 'replaced' }, 440], [{ reason: 'removed' }, 401],
-    [{ failure: 403 }, 403], [{ failure: 405 }, 405]
-])) {
-    test(`the server ends a connection: ${JSON.stringify(args)}`, async t => {
-        const fake = await Fake.started(t)
-        const { client } = await fake.linked(ME)
+const ENDINGS = /** @type {[Record<string, any>, number][]} */ ([
+    [{ code: 503 }, 503], [{ code: 515 }, 515], [{ reason: 'replaced' }, 440], [{ failure: 403 }, 403],
+    [{ failure: 405 }, 405], [{ reason: 'removed' }, 401]
+])
+
+test('the server ends connections for every reason there is', async t => {
+    const fake = await Fake.started(t)
+    let { client, store } = await fake.linked(ME)
+    for (const [args, code] of ENDINGS) {
         await fake.op('disconnect', { account: ME, ...args })
         assert.equal(await client.closed(), code)
-    })
-}
+        client = fake.client(store)
+        if (args.reason !== 'removed') await client.open()
+    }
+    assert.equal(await client.closed(), 401)
+})
 
 test('an account can be refused at login', async t => {
     const fake = await Fake.started(t)
@@ -90,6 +95,32 @@ test('a send that the server does not acknowledge', async t => {
     await client.sock.sendMessage(`${ANA}@s.whatsapp.net`, { text: 'lost' }, { messageId: 'C1' })
     await fake.wait('held', { id: 'C1' })
     assert.deepEqual((await fake.op('sent', { account: ME })).sent, [])
+})
+
+test('a send that the server refuses, and one that arrives without an answer', async t => {
+    const fake = await Fake.started(t)
+    const { client } = await fake.linked(ME)
+    await fake.op('hold', { account: ME, tag: 'message', id: 'C1', then: 'refuse', error: 463 })
+    await fake.op('hold', { account: ME, tag: 'message', id: 'C2', then: 'no-ack' })
+    await client.sock.sendMessage(`${ANA}@s.whatsapp.net`, { text: 'refused' }, { messageId: 'C1' })
+    // Baileys' event buffer may merge the refusal into the message.
+    const { data } = await client.feed.until(each => JSON.stringify(each.data).includes('"463"'), 'refusal')
+    assert.equal(data.messages?.[0].key.id ?? data[0].key.id, 'C1')
+    await client.sock.sendMessage(`${ANA}@s.whatsapp.net`, { text: 'unanswered' }, { messageId: 'C2' })
+    assert.equal((await fake.wait('sent', { id: 'C2' })).text, 'unanswered')
+})
+
+test('a client that was given routing information logs in with it', async t => {
+    const fake = await Fake.started(t)
+    const { client, store } = await fake.linked(ME)
+    const routing = { tag: 'routing_info', content: { b: 'CAIIBQ==' } }
+    await fake.op('stanza', { account: ME, queued: false, node: {
+        tag: 'ib', attrs: {}, content: [{ tag: 'edge_routing', content: [routing] }] } })
+    await fake.op('message', { account: ME, chat: ANA, id: 'M1', text: 'after it' })
+    await client.message('M1')
+    await client.stop()
+    assert.deepEqual(store.creds.routingInfo, Buffer.from('CAIIBQ==', 'base64'))
+    await fake.client(store).open()
 })
 
 test('a client that sends rubbish costs only its own connection', async t => {

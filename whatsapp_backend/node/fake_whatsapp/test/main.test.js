@@ -15,7 +15,7 @@ test('the server takes requests line by line and ends with its standard input', 
     const first = await next()
     assert.equal(first.event, 'listening')
     assert.match(first.url, /^ws:\/\/127\.0\.0\.1:\d+\/ws\/chat$/)
-    child.stdin.write('{"id":1,"op":"person","phone":"15550002222","name":"Ana"}\nnot json\n{"id":3,"op":"nope"}\n')
+    child.stdin.write('{"id":1,"op":"person","args":{"phone":"15550002222"}}\nnot json\n{"id":3,"op":"nope"}\n')
     const answers = new Map()
     while (answers.size < 3) {
         const answer = await next()

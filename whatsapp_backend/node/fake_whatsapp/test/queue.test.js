@@ -92,13 +92,13 @@ test('notifications and other stanzas wait in the same queue', async t => {
     await client.message('U1')
 })
 
-test('two thousand live messages arrive', async t => {
+test('five hundred live messages arrive', async t => {
     const fake = await Fake.started(t)
     const { client } = await fake.linked(ME)
     const chats = [ANA, '15550003333']
-    const recipe = await fake.op('messages', { account: ME, chats, count: 2000, prefix: 'L', text: 'x' })
-    assert.equal(recipe.count, 2000)
-    await client.message('L-1999', 20000)
-    assert.deepEqual(client.ids().sort(), range(0, 2000, 'L').sort())
+    const recipe = await fake.op('messages', { account: ME, chats, count: 500, prefix: 'L', text: 'x' })
+    assert.equal(recipe.count, 500)
+    await client.message('L-499', 20000)
+    assert.deepEqual(client.ids().sort(), range(0, 500, 'L').sort())
     assert.equal((await fake.op('drained', { account: ME })).left, 0)
 })
