@@ -110,10 +110,11 @@ class LocalFirestore:
             self._process = self._spawn(java, jar, folder)
             try:
                 await self._until_healthy()
-                return
             except _PortTaken:
                 if had_port or not attempts_left:
                     raise
+            else:
+                return
 
     async def _until_healthy(self) -> None:
         try:

@@ -17,8 +17,11 @@ export const ACCOUNT = 'account_demo_0a'
 export function sharedStage() {
     /** @type {Promise<{stage: Stage, daemon: Daemon}> | undefined} */
     let made
+    /** @type {() => Promise<void>} */
+    let end = async () => {}
+    after(() => end()) // registered here: inside a test it would belong to that test
     const make = async () => {
-        const stage = await Stage.set({ after })
+        const stage = await Stage.set({ after: strike => { end = strike } })
         return { stage, daemon: await stage.paired() }
     }
     return () => (made ??= make())

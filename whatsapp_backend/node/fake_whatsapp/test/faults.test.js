@@ -14,7 +14,8 @@ const ENDINGS = /** @type {[Record<string, any>, number][]} */ ([
 
 test('the server ends connections for every reason there is', async t => {
     const fake = await Fake.started(t)
-    let { client, store } = await fake.linked(ME)
+    const { client: first, store } = await fake.linked(ME)
+    let client = first
     for (const [args, code] of ENDINGS) {
         await fake.op('disconnect', { account: ME, ...args })
         assert.equal(await client.closed(), code)

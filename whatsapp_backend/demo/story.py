@@ -1,0 +1,227 @@
+"""The story: a phone is paired, its history arrives, people write, the connection breaks and heals, nothing is missing.
+
+Everything is real but WhatsApp's server and, where there is no emulator, Firestore: the daemon, the bridge and Baileys
+are those that run in production, and the account is added and paired through the HTTP API, as an operator does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import segno
+from rich.console import Console
+
+from whatsapp_backend.adapters.local_firestore import LocalFirestore
+from whatsapp_backend.adapters.node_runtime import node_home
+from whatsapp_backend.app import Daemon, Documents, firestore
+from whatsapp_backend.cli.logs import configure_logs
+from whatsapp_backend.clock import SystemClock
+from whatsapp_backend.demo.cast import ANA, BOB, GROUP, MIA, PHONE, Cast, differences
+from whatsapp_backend.errors import EmulatorMissing
+from whatsapp_backend.settings import Settings, load
+from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
+from whatsapp_backend.testing.memory_documents import MemoryDocuments
+
+_PATIENCE_S = 90.0
+_LIVE_PAUSE_S = 3.0
+_ALL = 1000
+_clock = SystemClock()
+_console = Console(stderr=False, highlight=False)
+
+
+async def play(*, once: bool, state_dir: Path | None, environ: Mapping[str, str]) -> int:
+    """Play it; 0 when every document is as it was sent, 1 when not. Without `once` it goes on until Ctrl-C."""
+    folder = _fresh(state_dir or Path(".state") / "demo")
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with (folder / "daemon.log").open("w", encoding="utf-8") as log:
+        configure_logs(stream=log)
+        _say(f"The daemon's log is {folder / 'daemon.log'}")
+        base = load({**environ, "STATE_DIR": str(folder), "PORT": "0", "ACCOUNT_NAMESPACE": "demo"})
+        home = await node_home(base.cache_dir)
+        async with _documents(base, folder) as documents, FakeWhatsApp.started(home.folder, node=str(home.node)) as server:
+            _say(f"A fake WhatsApp server listens at [cyan]{server.url}[/]")
+            settings = _settings(environ, folder, server.url, home.folder)
+            return await _with_daemon(settings, documents, Cast(server), stop, once=once)
+
+
+async def _with_daemon(settings: Settings, documents: Documents, cast: Cast, stop: asyncio.Event, *, once: bool) -> int:
+    url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    end = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        daemon = Daemon(settings, documents)
+        tasks.create_task(daemon.run(end, lambda port: url.set_result(f"http://127.0.0.1:{port}")), name="daemon")
+        watch = tasks.create_task(_ended_early(stop), name="Ctrl-C")
+        try:
+            story = tasks.create_task(_story(await url, documents, cast, stop, once=once), name="story")
+            await asyncio.wait({story, watch}, return_when=asyncio.FIRST_COMPLETED)
+            code = story.result() if story.done() else 130 if once else 0
+            story.cancel()
+        finally:
+            watch.cancel()
+            end.set()
+    return code
+
+
+async def _ended_early(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+async def _story(url: str, documents: Documents, cast: Cast, stop: asyncio.Event, *, once: bool) -> int:
+    async with aiohttp.ClientSession(url) as api:
+        _say(f"The daemon listens at [cyan]{url}[/]: try [cyan]curl {url}/ready[/]")
+        await cast.introduce()
+        account = await _pair(api, cast)
+        _say(f"The phone hands over its history: {await cast.history()} messages")
+        await _landed(documents, account, cast)
+        await _people_write(cast)
+        await _landed(documents, account, cast)
+        await _outage(cast, api, account)
+        await _landed(documents, account, cast)
+        problems = await _check(documents, account, cast)
+        if once:
+            return 1 if problems else 0
+        _say(f"Look at [cyan]{url}/api/whatsapp/threads/{account}[/]. Messages go on arriving. Ctrl-C ends the demo.")
+        number = 0
+        while not stop.is_set():
+            number += 1
+            await cast.text(f"live-{number}", f"still here, number {number}", chat=(ANA, BOB, MIA)[number % 3])
+            await _clock.sleep(_LIVE_PAUSE_S)
+    return 0
+
+
+async def _pair(api: aiohttp.ClientSession, cast: Cast) -> str:
+    async with api.post("/api/whatsapp/add-account", json={"phone": f"+{PHONE}", "name": "Demo shop"}) as answer:
+        account = str((await answer.json())["account"]["id"])
+
+    async def status() -> dict[str, Any]:
+        async with api.get(f"/api/whatsapp/qr/{account}") as answer:
+            return dict(await answer.json())
+
+    async def code() -> str | None:
+        return (await status())["qr"]
+
+    async def connected() -> bool:
+        return (await status())["status"] == "connected"
+
+    qr = str(await _until(code))
+    _say("An account is added. WhatsApp shows this code, and the phone scans it:")
+    if _console.is_terminal:
+        segno.make(qr, error="l", micro=False).terminal(out=sys.stdout, compact=True)
+    await cast.server.scan(qr, phone=PHONE)
+    await _until(connected)
+    _say("[green]Paired and connected[/]")
+    return account
+
+
+async def _people_write(cast: Cast) -> None:
+    _say("People write: texts, a picture, a group, somebody on the phone itself, and one delivery comes twice")
+    await cast.text("t1", "Good morning! Is the blue one still there?")
+    await cast.text("t2", "It is. Shall I keep it for you?", from_me=True)
+    await cast.image("p1", "like this one")
+    await cast.text("g1", "Meeting at ten", chat=GROUP, from_=BOB)
+    await cast.text("t3", "Yes please", addressing="lid")
+    await cast.again("t1")
+
+
+async def _outage(cast: Cast, api: aiohttp.ClientSession, account: str) -> None:
+    _say("[yellow]The connection breaks[/] while 120 messages are on their way")
+    await cast.server.op("fault", stage="connect", action="terminate", times=1000)
+    await cast.server.op("terminate", account=PHONE)
+    for number in range(120):
+        await cast.text(f"o{number}", f"written while you were away, {number}", chat=(ANA, BOB)[number % 2], offline=True)
+    await cast.server.op("faults-clear")
+
+    async def connected() -> bool:
+        async with api.get(f"/api/whatsapp/qr/{account}") as answer:
+            return bool((await answer.json())["status"] == "connected")
+
+    await _until(connected)
+    _say("[green]Connected again[/]")
+
+
+async def _landed(documents: Documents, account: str, cast: Cast) -> None:
+    async def all_there() -> bool:
+        return not differences(cast.sent, *await _read(documents, account))
+
+    try:
+        await _until(all_there)
+    except TimeoutError:
+        return  # the check says what differs
+    _say(f"[green]{len(cast.sent)} messages sent, {len(cast.sent)} documents, each as it was sent[/]")
+
+
+async def _check(documents: Documents, account: str, cast: Cast) -> list[str]:
+    messages, threads = await _read(documents, account)
+    problems = differences(cast.sent, messages, threads)
+    for problem in problems[:20]:
+        _say(f"[red]{problem}[/]")
+    verdict = f"[red]{len(problems)} differences[/]" if problems else "[green]no difference[/]"
+    _say(f"Checked {len(messages)} documents in {len(threads)} threads against what was sent: {verdict}")
+    return problems
+
+
+async def _read(documents: Documents, account: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    threads = await documents.queries.threads(account, limit=_ALL)
+    messages: dict[str, Any] = {}
+    for thread in threads:
+        found = await documents.queries.messages(thread.path.partition("/")[2], limit=_ALL)
+        messages |= {document.path: document.fields for document in found}
+    return messages, {str(thread.fields["clientJid"]): thread.fields for thread in threads}
+
+
+@asynccontextmanager
+async def _documents(settings: Settings, folder: Path) -> AsyncIterator[Documents]:
+    try:
+        async with LocalFirestore.started(folder / "firestore") as emulator:
+            _say(f"A local Firestore (Google's emulator) listens at [cyan]{emulator.address}[/]")
+            async with firestore(settings, emulator=emulator.address) as documents:
+                yield documents
+    except EmulatorMissing as missing:
+        _say(f"[bold yellow]No Firestore emulator: documents are kept in memory only.[/] {missing}")
+        memory = MemoryDocuments()
+        yield Documents(store=memory, queries=memory)
+
+
+def _settings(environ: Mapping[str, str], folder: Path, server_url: str, node: Path) -> Settings:
+    return load(
+        {
+            **environ,
+            "STATE_DIR": str(folder),
+            "PORT": "0",
+            "ACCOUNT_NAMESPACE": "demo",
+            "WHATSAPP_WEB_URL": server_url,
+            "WHATSAPP_BRIDGE_PRELOAD": str(node / "fake_whatsapp" / "preload.js"),
+        }
+    )
+
+
+def _fresh(folder: Path) -> Path:
+    """An empty state directory; only what an earlier demo left is deleted."""
+    marker = folder / "demo"
+    if folder.exists() and any(folder.iterdir()) and not marker.exists():
+        raise FileExistsError(f"{folder} holds something that is not of a demo: name another with --state-dir")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    marker.touch()
+    return folder.absolute()
+
+
+async def _until(condition: Callable[[], Awaitable[Any]]) -> Any:
+    async with asyncio.timeout(_PATIENCE_S):
+        while not (answer := await condition()):
+            await _clock.sleep(0.1)
+    return answer
+
+
+def _say(line: str) -> None:
+    _console.print(line, soft_wrap=True)
