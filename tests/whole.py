@@ -239,6 +239,14 @@ class Whole:
         person = await self.server.op("person", phone=self.phone)
         return sum(device["queued"] for device in person["devices"])
 
+    async def nothing_queued(self) -> None:
+        """Wait until the server holds nothing for us any more: everything was received and receipted."""
+
+        async def is_empty() -> bool:
+            return await self.queued() == 0
+
+        await until(is_empty)
+
 
 async def until(condition: Any, *, patience_s: float = _PATIENCE_S) -> Any:
     """Ask until the answer is true, and return it. Raises TimeoutError."""

@@ -21,6 +21,7 @@ from whatsapp_backend.adapters.bridge.process import Launch, node_launch
 from whatsapp_backend.adapters.firestore.client import close, firestore_client
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
 from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
+from whatsapp_backend.adapters.log_key import log_key
 from whatsapp_backend.adapters.node_runtime import node_home
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.api.health import Health, Vitals
@@ -41,6 +42,8 @@ from whatsapp_backend.settings import Settings
 
 log = structlog.get_logger()
 
+LOCAL_PROJECT = "demo-local"
+"""The project of a local Firestore, unless FIREBASE_PROJECT_ID names one."""
 _WHATSAPP = "wss://web.whatsapp.com/ws/chat"
 _DISCONNECT_S = 2.0
 _BRIDGE_S = 3.0
@@ -60,8 +63,8 @@ class Documents:
 async def firestore(settings: Settings, *, emulator: str | None = None) -> AsyncIterator[Documents]:
     """Firestore in production, or the emulator at `host:port`."""
     client = firestore_client(
-        settings.firebase_project_id or ("demo-local" if emulator else None),
-        credentials_path=settings.credentials,  # type: ignore[arg-type]
+        settings.firebase_project_id or (LOCAL_PROJECT if emulator else None),
+        credentials=settings.credentials,
         emulator_host=emulator,
     )
     try:
@@ -98,7 +101,7 @@ class Daemon:
                 clock=self._clock,
                 on_published=self._on_published,
             )
-            self._log_lines = LogLines(settings.instance_id.encode())
+            self._log_lines = LogLines(log_key(settings.state_dir))
             self.connector = self._connector(tasks)
             self.fetcher = HistoryFetcher(self.gateway)
             ingest = Ingest(

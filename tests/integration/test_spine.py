@@ -135,11 +135,7 @@ async def test_messages_sent_while_the_daemon_was_down_land_marked_as_offline(wh
         fields["offlineSync"] and fields["syncSource"] == "realtime" for fields in (await whole.documents()).values()
     )
     await whole.daemon.caught_up(whole.account)
-
-    async def all_receipted() -> bool:
-        return await whole.queued() == 0
-
-    await until(all_receipted)
+    await whole.nothing_queued()
 
 
 async def test_a_fetch_history_command_returns_a_page(whole: Whole) -> None:

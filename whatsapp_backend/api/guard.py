@@ -1,40 +1,57 @@
-"""Who may ask: loopback names only, until there are tokens. Stops pages in a browser from reaching the daemon."""
+"""Who may ask: loopback names only, until there are tokens. Stops pages in a browser from reaching the daemon.
+
+A page of another site can make a browser send requests here, and by DNS rebinding it can make its own name mean this
+machine. The browser tells both: the first by `Origin`, the second by `Host`.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import uuid
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
 
-from whatsapp_backend.errors import DocumentsUnavailable
+from whatsapp_backend.errors import BridgeGone, DocumentsUnavailable, StoreUnwell
 
 log = structlog.get_logger()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
+_UNAVAILABLE = {
+    DocumentsUnavailable: "firestore_unavailable",
+    StoreUnwell: "store_unwell",
+    BridgeGone: "bridge_down",
+}
+_SAFE = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 
 
-def host_of(authority: str) -> str:
-    """The host of `host:port`, brackets off; empty for what is no authority."""
+def is_ours(authority: str) -> bool:
+    """Whether `host:port` says this machine. A literal address cannot be rebound, and a tunnel may change the port."""
+    found = _AUTHORITY.fullmatch(authority)
+    if not found:
+        return False
+    host = found[1] or found[2]
+    if host.lower() == "localhost":
+        return True
     try:
-        return urlsplit(f"//{authority}").hostname or ""
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return ""
+        return False
 
 
 @web.middleware
 async def loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a Host that is not ours (DNS rebinding) and an Origin that is not this page's own."""
-    if host_of(request.headers.get("Host", "")) not in _LOOPBACK:
+    """Refuse a Host that is not ours, and an Origin that is not this page's own."""
+    hosts = request.headers.getall("Host", [])
+    if len(hosts) != 1 or not is_ours(hosts[0]):
         return failure(request, 403, "forbidden_host", "ask by 127.0.0.1 or localhost")
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers["Host"]:
+    own = f"http://{hosts[0].lower()}"
+    if any(origin.lower() != own for origin in request.headers.getall("Origin", [])):
         return failure(request, 403, "forbidden_origin", "a page from elsewhere may not use this API")
     return await handler(request)
 
@@ -46,9 +63,14 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
         response = await handler(request)
     except web.HTTPException as error:
         response = failure(request, error.status, error.reason.lower().replace(" ", "_"), error.text or error.reason)
-    except DocumentsUnavailable as error:
-        response = failure(request, 503, "firestore_unavailable", str(error))
-    response.headers["X-Request-ID"] = request_id(request)
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+    except tuple(_UNAVAILABLE) as error:
+        response = failure(request, 503, _UNAVAILABLE[type(error)], str(error))
+    except Exception:
+        log.exception("request_failed", method=request.method, request=request_id(request))
+        response = failure(request, 500, "internal_error", "this is a bug: the log says more, by the request's id")
+    response.headers.update({**_SAFE, "X-Request-ID": request_id(request)})
     return response
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+import structlog
 from aiohttp import web
 
 from whatsapp_backend import __version__
@@ -15,7 +18,10 @@ from whatsapp_backend.api.values import iso
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.moments import at_ms
 
+log = structlog.get_logger()
+
 _SHOWN_IN_DIAG = 3
+_PATIENCE_S = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +52,7 @@ class Ward(Protocol):
 class Health:
     """The routes `/`, `/ready`, `/diag`, `/health` and `/health/consumers`."""
 
-    def __init__(self, ward: Ward, *, instance_id: str, wall_ms: Any) -> None:
+    def __init__(self, ward: Ward, *, instance_id: str, wall_ms: Callable[[], int]) -> None:
         self._ward = ward
         self._instance_id = instance_id
         self._wall_ms = wall_ms
@@ -62,7 +68,7 @@ class Health:
             web.get("/health/consumers", self.consumers),
         ]
 
-    async def root(self, _request: web.Request) -> web.Response:
+    async def root(self, request: web.Request) -> web.Response:
         """What this is."""
         views = self._ward.views()
         return web.json_response(
@@ -71,13 +77,14 @@ class Health:
                 "service": "whatsapp-backend",
                 "version": __version__,
                 "accounts": {"total": len(views), "connected": _connected(views)},
+                "endpoints": _endpoints(request.app),
                 "timestamp": self._now(),
             }
         )
 
     async def ready(self, _request: web.Request) -> web.Response:
         """Whether messages are received and landed, and if not, why."""
-        vitals = await self._ward.vitals()
+        vitals = await self._vitals()
         answer = {
             "ready": vitals.trouble is None,
             "mode": "active",
@@ -90,7 +97,7 @@ class Health:
 
     async def diag(self, _request: web.Request) -> web.Response:
         """Readiness and live ingestion of up to three connected accounts."""
-        vitals = await self._ward.vitals()
+        vitals = await self._vitals()
         realtime = self._ward.realtime()
         connected = [view.account for view in self._ward.views() if view.status == "connected"]
         return web.json_response(
@@ -109,7 +116,7 @@ class Health:
 
     async def health(self, request: web.Request) -> web.Response:
         """Everything in one answer."""
-        vitals = await self._ward.vitals()
+        vitals = await self._vitals()
         views = self._ward.views()
         return web.json_response(
             {
@@ -132,7 +139,7 @@ class Health:
 
     async def consumers(self, _request: web.Request) -> web.Response:
         """Each consumer's position and how far it is behind the journal's end."""
-        vitals = await self._ward.vitals()
+        vitals = await self._vitals()
         return web.json_response(
             {
                 "journalEnd": vitals.journal_end,
@@ -143,12 +150,29 @@ class Health:
             }
         )
 
+    async def _vitals(self) -> Vitals:
+        """Who asks must get an answer, also when the disk does not give one."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                return await self._ward.vitals()
+        except TimeoutError:
+            trouble = "the store does not answer: is its disk well?"
+        except Exception as error:  # "always 200": a bug in what is shown must not look like a daemon that is gone
+            log.exception("vitals_failed")
+            trouble = f"what is asked cannot be told: {error!r}"
+        return Vitals(trouble=trouble, firestore_connected=False, consumers={}, parked=0, journal_end=0)
+
     def _now(self) -> str:
         return iso(at_ms(self._wall_ms()))
 
 
 def _connected(views: list[AccountView]) -> int:
     return sum(view.status == "connected" for view in views)
+
+
+def _endpoints(app: web.Application) -> list[str]:
+    routes = ((route.method, route.resource) for route in app.router.routes() if route.method != "HEAD")
+    return [f"{method} {resource.canonical}" for method, resource in routes if resource]
 
 
 def _hashed(account: str) -> str:

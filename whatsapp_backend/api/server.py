@@ -11,7 +11,7 @@ from whatsapp_backend.api.guard import answered, loopback_only
 from whatsapp_backend.errors import AddressInUse
 
 _LARGEST_BODY = 256 * 1024
-_SHUTDOWN_S = 2.0
+_SHUTDOWN_S = 1.0
 """Well below the ten seconds within which SIGTERM must be done."""
 
 

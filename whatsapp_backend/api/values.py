@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from whatsapp_backend.domain.writes import Document
 
 _ISO_FIELDS = frozenset({"tsClient"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND, _MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
 
 
 def shown(document: Document) -> dict[str, Any]:
     """A document with its id; Timestamps as `{"_seconds", "_nanoseconds"}`, `tsClient` as ISO 8601."""
-    values = {name: _value(value, iso=name in _ISO_FIELDS) for name, value in document.fields.items()}
-    return {"id": document.path.rpartition("/")[2], **values}
+    values = {
+        name: iso(value) if name in _ISO_FIELDS and isinstance(value, datetime) else _value(value)
+        for name, value in document.fields.items()
+    }
+    return {**values, "id": document.path.rpartition("/")[2]}
 
 
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _value(value: Any, *, iso: bool = False) -> Any:
+def _value(value: Any) -> Any:
     if isinstance(value, datetime):
-        return _iso(value) if iso else {"_seconds": int(value.timestamp()), "_nanoseconds": value.microsecond * 1000}
+        seconds, rest = divmod(value - _EPOCH, _SECOND)
+        return {"_seconds": seconds, "_nanoseconds": rest // _MICROSECOND * 1000}
     if isinstance(value, Mapping):
         return {name: _value(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [_value(part) for part in value]
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no word for it
     return value
-
-
-_iso = iso

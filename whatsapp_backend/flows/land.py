@@ -52,6 +52,11 @@ class Lander:
         self._documents = documents
         self._clock = clock
         self.problem: str | None = None
+        self._since_s: dict[object, float] = {}
+
+    def longest_wait_s(self) -> float:
+        """For how long the oldest of what is being landed or read has been waiting for Firestore; 0 when nothing is."""
+        return self._clock.monotonic_s() - min(self._since_s.values()) if self._since_s else 0.0
 
     async def land(self, slots: Iterable[Slot]) -> Landed:
         """Land all of them, however long it takes."""
@@ -89,6 +94,17 @@ class Lander:
 
     async def _until_landed(self, attempt: Callable[[], Awaitable[None]]) -> None:
         """Try until nothing is left. Never gives up: what is in the journal was promised to WhatsApp."""
+        call = object()
+        self._since_s[call] = self._clock.monotonic_s()
+        try:
+            await self._trials(attempt)
+        finally:
+            del self._since_s[call]
+        if self.problem:
+            log.info("firestore_well_again", was=self.problem)
+            self.problem = None
+
+    async def _trials(self, attempt: Callable[[], Awaitable[None]]) -> None:
         async for trial in AsyncRetrying(
             retry=retry_if_exception_type((NotLandedYet, DocumentsUnavailable)),
             wait=_wait,
@@ -98,9 +114,6 @@ class Lander:
         ):
             with trial:
                 await attempt()
-        if self.problem:
-            log.info("firestore_well_again", was=self.problem)
-            self.problem = None
 
     async def _attempt(self, pending: list[Slot], landed: Landed) -> None:
         """One try at each slot, taking from `pending` what has its answer; conflicts with other writers are settled

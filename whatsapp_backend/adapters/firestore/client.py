@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,19 +34,19 @@ def firestore_client(
     project: str | None,
     database: str | None = None,
     *,
-    credentials_path: Path | None = None,
+    credentials: Path | str | None = None,
     emulator_host: str | None = None,
 ) -> AsyncClient:
-    """A client for production (a credentials file, else what the environment offers) or for an emulator.
+    """A client for production (a service account's file or JSON text, else what the environment offers) or an emulator.
 
     Only `emulator_host` decides which: FIRESTORE_EMULATOR_HOST is ignored. Raises FirestoreCredentialsUnusable.
     """
     if emulator_host:
-        credentials, own_project = AnonymousCredentials(), None  # type: ignore[no-untyped-call]
+        usable, own_project = AnonymousCredentials(), None  # type: ignore[no-untyped-call]
     else:
-        credentials, own_project = _credentials(credentials_path)
+        usable, own_project = _usable(credentials)
     try:
-        client = AsyncClient(project=project or own_project, credentials=credentials, database=database)
+        client = AsyncClient(project=project or own_project, credentials=usable, database=database)
     except (OSError, GoogleAuthError) as error:
         raise FirestoreCredentialsUnusable(f"Firestore needs a project id: {error}") from error
     # The library reads this from the process's environment and nowhere else. It must be set before the first call.
@@ -98,14 +99,22 @@ def _full(method: str) -> str:
     return f"/google.firestore.v1.Firestore/{method}"
 
 
-def _credentials(path: Path | None) -> tuple[Any, str | None]:
+def _usable(credentials: Path | str | None) -> tuple[Any, str | None]:
     """Never None: the library takes "none" for "anonymous" where FIRESTORE_EMULATOR_HOST is set."""
     try:
-        if path is None:
+        if credentials is None:
             return google.auth.default(scopes=AsyncClient.SCOPE)
-        load = service_account.Credentials.from_service_account_file
-        credentials = load(str(path), scopes=AsyncClient.SCOPE)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, GoogleAuthError) as error:
-        where = f"{path} holds no usable key of a service account" if path else "No credentials for Firestore"
-        raise FirestoreCredentialsUnusable(f"{where}: {error}") from error
-    return credentials, credentials.project_id
+        key = credentials.read_text(encoding="utf-8") if isinstance(credentials, Path) else credentials
+        load = service_account.Credentials.from_service_account_info
+        usable = load(json.loads(key), scopes=AsyncClient.SCOPE)  # type: ignore[no-untyped-call]
+    # AttributeError and TypeError: JSON that is no object, or has numbers where texts belong.
+    except (OSError, ValueError, AttributeError, TypeError, GoogleAuthError) as error:
+        raise FirestoreCredentialsUnusable(f"{_name(credentials)}: {error}") from error
+    return usable, usable.project_id
+
+
+def _name(credentials: Path | str | None) -> str:
+    if credentials is None:
+        return "No credentials for Firestore"
+    where = credentials if isinstance(credentials, Path) else "FIREBASE_SERVICE_ACCOUNT_JSON"
+    return f"{where} holds no usable key of a service account"

@@ -1,6 +1,7 @@
 /** All accounts of this process: takes the daemon's frames to where they belong. */
 import { randomBytes } from 'node:crypto'
 import { carryOut, CommandFailed } from './commands.js'
+import { UnreadableCreds } from './creds.js'
 import { ENGINE } from './engine.js'
 import { Link } from './link.js'
 import { Session } from './session.js'
@@ -57,10 +58,10 @@ export class Bridge {
         this.#sessions.set(account, session)
         try {
             await session.open(how)
-        } catch {
+        } catch (error) {
             session.halt()
             this.#sessions.delete(account)
-            throw new CommandFailed('bad-arguments', 'creds')
+            throw error instanceof UnreadableCreds ? new CommandFailed('bad-arguments', 'creds') : error
         }
     }
 

@@ -7,13 +7,23 @@ import { BufferJSON } from './engine.js'
 /** @param {unknown} creds */
 export const credsToText = creds => JSON.stringify(creds, BufferJSON.replacer)
 
+export class UnreadableCreds extends Error {
+    name = 'UnreadableCreds'
+}
+
 /**
+ * Throws UnreadableCreds: a new identity is never made where there should be one.
  * @param {string} text
  * @returns {import('./engine.js').Creds}
  */
 export function credsFromText(text) {
-    const creds = JSON.parse(text, BufferJSON.reviver)
-    if (!creds?.noiseKey?.private || !creds.signedIdentityKey?.private) throw new Error('not credentials')
+    let creds
+    try {
+        creds = JSON.parse(text, BufferJSON.reviver)
+    } catch {
+        throw new UnreadableCreds()
+    }
+    if (!creds?.noiseKey?.private || !creds.signedIdentityKey?.private) throw new UnreadableCreds()
     return creds
 }
 

@@ -81,7 +81,7 @@ export class Session {
     }
 
     /**
-     * Make the socket. Throws when the credentials cannot be read; nothing was done then.
+     * Make the socket. Throws UnreadableCreds; nothing was done then.
      * @param {{creds: string | null, fullHistory: boolean, open: {source: string, raw: string, envelope: any}[]}} how
      */
     async open({ creds, fullHistory, open }) {

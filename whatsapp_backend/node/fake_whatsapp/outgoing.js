@@ -119,12 +119,17 @@ export function enqueue(companion, stanza) {
     companion.connection?.delivery.added(entry)
 }
 
-/** Encrypt for one device and put it into its queue. @param {Companion} companion @param {Outgoing} outgoing */
+/**
+ * Encrypt for one device and put it into its queue. @param {Companion} companion @param {Outgoing} outgoing
+ * @returns {Promise<number>} when (wall clock, ms): with a live connection that is when it goes out
+ */
 export async function deliver(companion, outgoing) {
-    await companion.serially(async () => {
+    return companion.serially(async () => {
         const stanza = stanzaOf(outgoing, await body(outgoing, companion))
         companion.sent.set(outgoing.id, { ...outgoing, stanza })
+        const at = Date.now()
         enqueue(companion, stanza)
+        return at
     })
 }
 

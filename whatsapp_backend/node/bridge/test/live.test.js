@@ -132,6 +132,23 @@ test('plaintext, unavailable messages, receipts and notifications are journaled 
     await stage.op('drained')
 })
 
+test('what is not decrypted is not acknowledged before its commit is answered', async t => {
+    const stage = await Stage.set(t)
+    const daemon = await stage.paired()
+    daemon.keeps = frame => !frame.entries?.length
+    await stage.op('receipt', { from: ANA, ids: ['HELD1'] })
+    await stage.op('message', { chat: ANA, id: 'HELD2', text: 'plain', encryption: 'plaintext' })
+    await daemon.entry('receipt')
+    const { frame } = await daemon.message('HELD2')
+    await new Promise(resolve => setTimeout(resolve, 150))
+    assert.deepEqual([...await stage.heard('HELD1'), ...await stage.heard('HELD2')], [])
+    assert.equal((await stage.op('queued')).count, 2)
+    const held = daemon.frames.all.filter(each => each.t === 'commit' && each.entries?.length)
+    for (const { account, id } of held) daemon.send({ t: 'committed', account, id })
+    assert.ok(held.includes(frame))
+    await stage.op('drained')
+})
+
 test('group messages are journaled with the sender key that opened them, and again after a crash', async t => {
     const stage = await Stage.set(t)
     const daemon = await stage.paired()
@@ -161,7 +178,7 @@ test('a message that never came is asked of the phone, and its answer is journal
     const { stage, daemon } = await shared()
     await stage.op('message', { chat: ANA, id: 'A1', text: 'only the phone has it', encryption: 'none' })
     const debt = (await daemon.entry('debt', each => each.payload.key.id === 'A1')).entry
-    assert.equal(debt.payload.reason, 'absent')
+    assert.equal(debt.payload.reason, 'unavailable')
     const isAnswer = (/** @type {any} */ each) => each.origin === 'resend' && each.payload.key.id === 'A1'
     const { frame, entry } = await daemon.entry('message', isAnswer)
     assert.equal(entry.form, 'web')

@@ -22,6 +22,17 @@ test('a connection closes with the code of its reason', async t => {
     }
 })
 
+test('a server that cannot be reached closes the connection, and the account can be started again', async t => {
+    const stage = await Stage.set(t)
+    const daemon = stage.daemon()
+    await stage.server.close()
+    for (let round = 0; round < 2; round++) {
+        const from = daemon.frames.all.length
+        await daemon.start(ACCOUNT)
+        assert.equal(typeof (await daemon.state(ACCOUNT, 'closed', from)).code, 'number')
+    }
+})
+
 test('rubbish from the server costs the socket, and no message', async t => {
     const stage = await Stage.set(t)
     const daemon = await stage.paired()

@@ -54,10 +54,11 @@ async function sendOne(server, args) {
     const { world } = server
     const devices = args.device === undefined
         ? world.account(args.account).devices() : [world.companion(args.account, args.device)]
-    for (const companion of devices) await deliver(companion, sent)
+    let at
+    for (const companion of devices) at = await deliver(companion, sent)
     const { id, time, chat, sender, addressing, fromMe } = sent
     return {
-        id, time, chat: isGroupChat(chat) ? chat.id : chat.as(addressing), from_me: fromMe,
+        id, time, at, chat: isGroupChat(chat) ? chat.id : chat.as(addressing), from_me: fromMe,
         participant: isGroupChat(chat) ? sender.as(addressing) : undefined, text: storedText(sent.message)
     }
 }

@@ -1,0 +1,54 @@
+"""The disk fills during a commit. And the control: to answer the failed commit all the same loses the message."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from whole import Whole, until
+
+IDS = {f"D-{n}" for n in range(6)}
+
+
+@contextmanager
+def no_room(pid: int) -> Iterator[None]:
+    """No file of this process can grow: SQLite meets it as a disk that is full."""
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+
+async def test_a_full_disk_closes_the_socket_acknowledges_nothing_and_loses_nothing(whole: Whole) -> None:
+    """With room again nothing is missing."""
+    await whole.send("first")
+    await whole.lands({"first"})
+    await whole.nothing_queued()
+    mark = whole.server.mark()
+    with no_room(whole.daemon.pid):
+        for id in sorted(IDS):
+            await whole.send(id)
+        await whole.server.wait("closed", since=mark, timeout_s=30)
+
+        async def says_so() -> bool:
+            accounts = (await whole.daemon.get("/api/whatsapp/accounts"))["accounts"]
+            return accounts[0]["status"] != "connected" and "room" in str(accounts[0]["lastError"])
+
+        await until(says_so)
+        answered = [event for event in whole.server.events[mark:] if event["event"] in ("receipt", "ack")]
+        assert [event for event in answered if event.get("id") in IDS] == []
+        assert await whole.queued() == len(IDS)
+    await whole.lands(IDS)
+    await whole.nothing_queued()
+    await whole.daemon.landed()
+    assert (await whole.bodies()).keys() == IDS | {"first"}
+
+
+@pytest.mark.parametrize("answer", ["error", "committed"])
+async def test_control_a_failed_commit_that_is_answered_loses_the_message(
+    whole: Whole, tmp_path: Path, answer: str
+) -> None:
+    """With an error the engine refuses the message for good; with a lie it confirms it. Either way it is gone."""
