@@ -250,11 +250,15 @@ class Whole:
 
 async def until(condition: Any, *, patience_s: float = _PATIENCE_S) -> Any:
     """Ask until the answer is true, and return it. Raises TimeoutError."""
-    async with asyncio.timeout(patience_s):
-        while True:
-            if answer := await condition():
-                return answer
-            await _clock.sleep(0.02)
+    answer = None
+    try:
+        async with asyncio.timeout(patience_s):
+            while True:
+                if answer := await condition():
+                    return answer
+                await _clock.sleep(0.02)
+    except TimeoutError:
+        raise TimeoutError(f"{condition.__name__} never came true; it last said {answer!r}") from None
 
 
 @pytest.fixture

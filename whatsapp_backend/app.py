@@ -45,9 +45,13 @@ log = structlog.get_logger()
 LOCAL_PROJECT = "demo-local"
 """The project of a local Firestore, unless FIREBASE_PROJECT_ID names one."""
 _WHATSAPP = "wss://web.whatsapp.com/ws/chat"
-_DISCONNECT_S = 2.0
-_BRIDGE_S = 3.0
-_DRAIN_S = 3.0
+_DISCONNECT_S = 1.5
+_BRIDGE_S = 2.0
+_DRAIN_S = 2.5
+_WRITE_GRACE_S = 1.0
+"""With the second that HTTP gets, all this stays below ten, also when a part of it is waited for twice."""
+_SILENCE_S = 10.0
+"""After which Firestore counts as gone, though its calls have not failed yet: they may take 30 s to do so."""
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
@@ -68,7 +72,7 @@ async def firestore(settings: Settings, *, emulator: str | None = None) -> Async
         emulator_host=emulator,
     )
     try:
-        yield Documents(store=FirestoreDocuments(client), queries=FirestoreQueries(client))
+        yield Documents(store=FirestoreDocuments(client, grace_s=_WRITE_GRACE_S), queries=FirestoreQueries(client))
     finally:
         await close(client)
 
@@ -219,21 +223,25 @@ class Daemon:
             end, parked, unwell = stats.journal_end, stats.parked, None
         except StoreUnwell as error:
             end, parked, unwell = self.publisher.position, 0, str(error)
-        connected = self._reached_firestore and self._lander.problem is None
+        firestore_trouble = self._firestore_trouble()
         return Vitals(
-            trouble=unwell or self._trouble(),
-            firestore_connected=connected,
+            trouble=unwell or self._bridge_trouble() or firestore_trouble,
+            firestore_connected=firestore_trouble is None,
             consumers={CONSUMER: (self.publisher.position, max(0, end - self.publisher.position))},
             parked=parked,
             journal_end=end,
         )
 
-    def _trouble(self) -> str | None:
-        if self.gateway.pid is None:
-            return "the bridge is not running"
+    def _bridge_trouble(self) -> str | None:
+        return "the bridge is not running" if self.gateway.pid is None else None
+
+    def _firestore_trouble(self) -> str | None:
         if self._lander.problem:
             return self._lander.problem
-        return None if self._reached_firestore else "Firestore has not answered yet"
+        if not self._reached_firestore:
+            return "Firestore has not answered yet"
+        silent_s = self._lander.longest_wait_s()
+        return f"Firestore has not answered for {silent_s:.0f} s" if silent_s > _SILENCE_S else None
 
     def views(self) -> list[AccountView]:
         """All accounts."""

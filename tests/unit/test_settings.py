@@ -295,8 +295,40 @@ def test_serve_refuses_an_emulator_it_was_not_told_of_even_with_credentials(tmp_
     environ = {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:8085"}
     for credentials in ({}, {"GOOGLE_APPLICATION_CREDENTIALS": str(key)}):
         assert set(problems(environ | credentials, for_serving=True)) == {"FIRESTORE_EMULATOR_HOST"}
-    settings = load(HOME | environ | {"FIRESTORE_LOCAL": "true"}, for_serving=True)
-    assert "FIRESTORE_EMULATOR_HOST is ignored" in settings.warnings[0]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8085", "localhost:1", "[::1]:65535"])
+def test_told_to_stay_local_serve_uses_the_emulator_that_is_named(address):
+    environ = HOME | {"FIRESTORE_EMULATOR_HOST": address, "FIRESTORE_LOCAL": "true"}
+    settings = load(environ, for_serving=True)
+    assert (settings.firestore_local, settings.firestore_emulator_host) == (True, address)
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:0",
+        "127.0.0.1:65536",
+        "127.0.0.1:x",
+        "::1:8085",
+        "[::1:8085",
+        ":8085",
+        "http://127.0.0.1:8085",
+        "127.0.0.1:8085/",
+        "user@127.0.0.1:8085",
+        "127.0.0.1:8085@example.com",
+        "127.0.0.1:8085?x",
+        "10.0.0.1:8085",
+        "firestore.example.com:8085",
+    ],
+)
+def test_an_emulator_may_be_nowhere_else(address):
+    found = problems({"FIRESTORE_EMULATOR_HOST": address, "FIRESTORE_LOCAL": "true"}, for_serving=True)
+    assert set(found) == {"FIRESTORE_EMULATOR_HOST"}
+    assert "of this machine" in found["FIRESTORE_EMULATOR_HOST"]
 
 
 def test_credentials_in_order_of_precedence(tmp_path):

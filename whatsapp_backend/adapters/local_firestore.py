@@ -57,6 +57,7 @@ class LocalFirestore:
         data_dir: Path | None = None,
         heap: str = "1g",
         rules: Path | None = None,
+        jar: Path | None = None,
         start_timeout_s: float = 90.0,
         stop_timeout_s: float = 10.0,
         clock: Clock | None = None,
@@ -69,6 +70,7 @@ class LocalFirestore:
         self._data_dir = data_dir
         self._heap = heap
         self._rules = rules
+        self._jar = jar
         self._start_timeout_s = start_timeout_s
         self._stop_timeout_s = stop_timeout_s
         self._clock = clock or SystemClock()
@@ -78,10 +80,16 @@ class LocalFirestore:
     @classmethod
     @asynccontextmanager
     async def started(
-        cls, data_dir: Path | None = None, *, project: str = "demo-local", heap: str = "1g", rules: Path | None = None
+        cls,
+        data_dir: Path | None = None,
+        *,
+        project: str = "demo-local",
+        heap: str = "1g",
+        rules: Path | None = None,
+        jar: Path | None = None,
     ) -> AsyncIterator[LocalFirestore]:
         """A running emulator, stopped (and kept, with a data directory) at the end."""
-        emulator = cls(project=project, data_dir=data_dir, heap=heap, rules=rules)
+        emulator = cls(project=project, data_dir=data_dir, heap=heap, rules=rules, jar=jar)
         try:
             await emulator.start()
             yield emulator
@@ -102,7 +110,7 @@ class LocalFirestore:
         """Start it with what was kept, on the port it had before, and wait until it answers."""
         if self.pid is not None:
             raise EmulatorFailed("the local Firestore is already running")
-        java, jar = find_java(), find_jar()
+        java, jar = find_java(), self._jar or find_jar()
         folder = self._open_folder()
         had_port = self.port
         for attempts_left in reversed(range(_PORT_ATTEMPTS)):

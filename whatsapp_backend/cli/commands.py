@@ -5,23 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import structlog
 import typer
 
-from whatsapp_backend.adapters.local_firestore import LocalFirestore
-from whatsapp_backend.app import Daemon, firestore
+from whatsapp_backend import __version__
 from whatsapp_backend.cli.logs import configure_logs
-from whatsapp_backend.cli.notify import notify
+from whatsapp_backend.cli.serving import serve_until_stopped
 from whatsapp_backend.errors import FirestoreCredentialsUnusable, WhatsAppBackendError
-from whatsapp_backend.settings import EXIT_BAD_SETTINGS, Settings, SettingsInvalid, load
-
-log = structlog.get_logger()
+from whatsapp_backend.settings import EXIT_BAD_SETTINGS, SettingsInvalid, load
 
 app = typer.Typer(
     help="Keeps a complete, duplicate-free copy of WhatsApp conversations in Firestore.",
@@ -33,8 +28,18 @@ app = typer.Typer(
 EnvFile = Annotated[Path | None, typer.Option("--env-file", help="Read settings from this file; the environment wins.")]
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"whatsapp-backend {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _callback() -> None:
+def _callback(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say the version and exit.")
+    ] = False,
+) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold private keys
 
 
@@ -49,7 +54,7 @@ def serve(
     """Run the daemon until SIGTERM or Ctrl-C."""
     overrides = {"FIRESTORE_LOCAL": "true"} if local_firestore else {}
     configure_logs(debug=debug)
-    _exit_with(lambda: _serve(load(os.environ, env_file, overrides=overrides, for_serving=True)))
+    _exit_with(lambda: serve_until_stopped(load(os.environ, env_file, overrides=overrides, for_serving=True)))
 
 
 @app.command()
@@ -65,7 +70,7 @@ def demo(
     _exit_with(lambda: play(once=once, state_dir=state_dir, environ=os.environ))
 
 
-def _exit_with(make: Any) -> None:
+def _exit_with(make: Callable[[], Awaitable[int]]) -> None:
     """Run it and turn what an operator can mend into one clear message and an exit code."""
     try:
         code = asyncio.run(_awaited(make))
@@ -80,9 +85,8 @@ def _exit_with(make: Any) -> None:
     raise typer.Exit(code)
 
 
-async def _awaited(make: Any) -> int:
-    work: Coroutine[Any, Any, int | None] = make()
-    return await work or 0
+async def _awaited(make: Callable[[], Awaitable[int]]) -> int:
+    return await make()
 
 
 def _explain(errors: BaseExceptionGroup[Any]) -> None:
@@ -91,31 +95,3 @@ def _explain(errors: BaseExceptionGroup[Any]) -> None:
             _explain(error)
         else:
             print(f"whatsapp-backend: {error}", file=sys.stderr)
-
-
-async def _serve(settings: Settings) -> None:
-    for warning in settings.warnings:
-        log.warning("settings", warning=warning)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-
-    def started(port: int) -> None:
-        log.info("listening", url=f"http://{settings.bind_host}:{port}", instance=settings.instance_id)
-        notify(os.environ, "READY=1")
-
-    if settings.firestore_local and settings.firestore_emulator_host:
-        await _run(settings, stop, started, emulator=settings.firestore_emulator_host)
-    elif settings.firestore_local:
-        async with LocalFirestore.started(settings.state_dir / "firestore") as emulator:
-            log.info("local_firestore", address=emulator.address)
-            await _run(settings, stop, started, emulator=emulator.address)
-    else:
-        await _run(settings, stop, started, emulator=None)
-
-
-async def _run(settings: Settings, stop: asyncio.Event, started: Any, *, emulator: str | None) -> None:
-    async with firestore(settings, emulator=emulator) as documents:
-        await Daemon(settings, documents).run(stop, started)
-    notify(os.environ, "STOPPING=1")

@@ -1,4 +1,8 @@
-"""Log lines for the systemd journal: an event name, then `name=value`. Operators grep for the names in brackets."""
+"""Log lines for the systemd journal: an event name, then `name=value`. Operators grep for the names in brackets.
+
+One line each, whatever strangers sent: a line break or an escape sequence in it would let them write lines of ours. What
+libraries log (aiohttp, asyncio, gRPC) goes the same way, for the same reason.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from typing import Any, TextIO
 import structlog
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@:+=-/*…#")
+_LONGEST = 8_000
+"""journald breaks lines at 48 KiB, and the rest would look like a line of its own."""
 
 
 def configure_logs(*, debug: bool = False, stream: TextIO | None = None) -> None:
@@ -26,16 +32,40 @@ def configure_logs(*, debug: bool = False, stream: TextIO | None = None) -> None
         logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_FromLibraries()], level=logging.WARNING, force=True)
+
+
+class _FromLibraries(logging.Handler):
+    """Hands what libraries log to our own log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log it."""
+        try:
+            said = record.getMessage()
+        except (TypeError, ValueError):  # arguments that do not fit: a library's bug must not become ours
+            said = record.msg
+        structlog.get_logger().log(
+            record.levelno, "library", name=record.name, said=said, exc_info=record.exc_info
+        )
 
 
 def _line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    head = f"{event.pop('timestamp')} {event.pop('level'):<7} {event.pop('event')}"
-    return " ".join([head, *(f"{name}={_shown(value)}" for name, value in event.items())])
+    head = f"{event.pop('timestamp')} {event.pop('level'):<7} {_printable(str(event.pop('event')))}"
+    return " ".join([head, *(f"{_printable(name)}={_shown(value)}" for name, value in event.items())])
 
 
 def _shown(value: Any) -> str:
-    """On one line, whatever it is: what a stranger sent must not look like another line."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = str(value)
+    text = _shortened(str(value))
     return text if text and _PLAIN.issuperset(text) else repr(text)
+
+
+def _printable(text: str) -> str:
+    text = _shortened(text)
+    return text if text.isprintable() else repr(text)
+
+
+def _shortened(text: str) -> str:
+    """The beginning and the end: of a traceback the end tells most."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"

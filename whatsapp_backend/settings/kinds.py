@@ -144,6 +144,20 @@ class LoopbackUrl:
         return text
 
 
+@dataclass(frozen=True, slots=True)
+class LoopbackAddress:
+    """A host and port of this machine."""
+
+    allowed = "host:port of this machine, as 127.0.0.1:8085"
+
+    def parse(self, text: str) -> str:
+        """The address."""
+        url = urlsplit(f"//{text}")
+        if url.netloc != text or url.username is not None or not is_loopback(url.hostname or "") or not url.port:
+            raise ValueError(text)
+        return text
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach it."""
     if host == "localhost":

@@ -99,5 +99,3 @@ def _warnings(file: Mapping[str, str], texts: Mapping[str, str]) -> Iterator[str
         yield f"{name} has no effect any more"
     for name in sorted(file.keys() - KNOWN - RETIRED):
         yield f"{name} in the env file is not a setting"
-    if "FIRESTORE_EMULATOR_HOST" in texts:
-        yield "FIRESTORE_EMULATOR_HOST is ignored: the local Firestore is started here and has an address of its own"

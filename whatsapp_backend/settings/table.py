@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whatsapp_backend.settings.credentials import ServiceAccount
-from whatsapp_backend.settings.kinds import File, Folder, LoopbackHost, LoopbackUrl, Switch, Text, Whole
+from whatsapp_backend.settings.kinds import File, Folder, LoopbackAddress, LoopbackHost, LoopbackUrl, Switch, Text, Whole
 from whatsapp_backend.settings.variables import Variable, row
 
 _DAY_S = 86_400
@@ -92,14 +92,16 @@ FIRESTORE: tuple[Variable, ...] = (
         "firestore_local",
         "FIRESTORE_LOCAL",
         Switch(),
-        "Start a local emulator and write there instead of to production. Also `--local-firestore`.",
+        "Write to a local emulator instead of to production. Also `--local-firestore`. Unless FIRESTORE_EMULATOR_HOST "
+        "names one that runs already, one is started, its data kept in STATE_DIR.",
         default=False,
     ),
     row(
         "firestore_emulator_host",
         "FIRESTORE_EMULATOR_HOST",
-        Text(pattern=r"\S+", allowed="host:port"),
-        "Never written to: `serve` refuses to start with it, unless told to use a local Firestore of its own.",
+        LoopbackAddress(),
+        "A running emulator to be used with FIRESTORE_LOCAL. Without that, `serve` refuses to start: nobody may mistake "
+        "an emulator for production.",
     ),
     row(
         "firestore_emulator_jar",

@@ -25,7 +25,7 @@ class Settings:
     firebase_storage_bucket: str | None
     firestore_local: bool
     firestore_emulator_host: str | None
-    """Only a reason to refuse: what we start ourselves is reached by its own address."""
+    """Where an emulator runs already; used with `firestore_local` only."""
     firestore_emulator_jar: Path | None
 
     web_url: str | None
