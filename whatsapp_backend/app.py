@@ -1,7 +1,8 @@
-"""The composition root: the only file that knows everything. Builds the adapters, starts the flows, stops them in order.
+"""The composition root: the only file that knows everything. Builds the adapters, starts and stops the flows.
 
-Stopping: the sockets say goodbye, the bridge exits, what is journaled lands (as far as it does within a few seconds; the
-rest waits in the journal), the account documents tell, the store closes. All of it within ten seconds of SIGTERM.
+Stopping, in order: the sockets say goodbye, the bridge exits, what is journaled lands (as far as it does within a few
+seconds; the rest waits in the journal), the account documents tell, the store closes. All within ten seconds of
+SIGTERM.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ class Daemon:
             )
             self._log_lines = LogLines(log_key(settings.state_dir))
             self.connector = self._connector(tasks)
-            self.fetcher = HistoryFetcher(self.gateway)
+            self.fetcher = HistoryFetcher(self.gateway, self._clock)
             ingest = Ingest(
                 journal=store,
                 keys=store,

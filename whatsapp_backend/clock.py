@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -36,3 +37,16 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait in real time."""
         await asyncio.sleep(seconds)
+
+
+async def within(clock: Clock, seconds: float | None, waiting: Coroutine[Any, Any, object]) -> bool:
+    """Wait for something that happens; False when the time is up first. None: without end."""
+    async with asyncio.TaskGroup() as tasks:
+        ends = [tasks.create_task(waiting, name="happened")]
+        if seconds is not None:
+            ends.append(tasks.create_task(clock.sleep(seconds), name="time is up"))
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        in_time = ends[0].done()
+        for task in ends:
+            task.cancel()
+    return in_time

@@ -1,4 +1,7 @@
-"""The key behind the hashes in log lines: random, so that nobody can try numbers; kept, so that lines of two starts agree."""
+"""The key behind the hashes in log lines.
+
+Random, so that nobody can find a number by trying them all; kept, so that lines of two starts can be compared.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _BYTES = 32
 
 
 def log_key(state_dir: Path) -> bytes:
-    """The key in this directory, made if it is missing. Whoever calls this holds the directory. Raises StoreUnusable."""
+    """The key in this directory, made if it is missing. Call it while holding the directory. Raises StoreUnusable."""
     path = state_dir / _FILE
     try:
         key = path.read_bytes() if path.exists() else b""
@@ -27,7 +30,7 @@ def _made(path: Path) -> bytes:
     key = secrets.token_bytes(_BYTES)
     unfinished = path.with_name(f"{_FILE}.new")
     unfinished.unlink(missing_ok=True)
-    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         file.write(key)
         file.flush()
         os.fsync(file.fileno())

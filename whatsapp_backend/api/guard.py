@@ -21,6 +21,7 @@ log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
+_OWN_ID = web.RequestKey("request_id", str)
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
 _UNAVAILABLE = {
     DocumentsUnavailable: "firestore_unavailable",
@@ -76,10 +77,10 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def request_id(request: web.Request) -> str:
     """The caller's own id, where it can be one, else a new one."""
-    if "request_id" not in request:
+    if _OWN_ID not in request:
         given = request.headers.get("X-Request-ID", "")
-        request["request_id"] = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-    return str(request["request_id"])
+        request[_OWN_ID] = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return request[_OWN_ID]
 
 
 def failure(request: web.Request, status: int, error: str, message: str) -> web.Response:

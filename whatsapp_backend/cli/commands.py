@@ -8,7 +8,7 @@ import resource
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -28,7 +28,7 @@ app = typer.Typer(
 EnvFile = Annotated[Path | None, typer.Option("--env-file", help="Read settings from this file; the environment wins.")]
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 -- typer calls it so
     if wanted:
         print(f"whatsapp-backend {__version__}")
         raise typer.Exit
@@ -67,7 +67,10 @@ def demo(
     """Show the main job with a fake WhatsApp and a local Firestore. Needs no account of any kind."""
     from whatsapp_backend.demo.story import play
 
-    _exit_with(lambda: play(once=once, state_dir=state_dir, environ=os.environ))
+    def log_to(stream: TextIO) -> None:
+        configure_logs(stream=stream)
+
+    _exit_with(lambda: play(once=once, state_dir=state_dir, environ=os.environ, log_to=log_to))
 
 
 def _exit_with(make: Callable[[], Awaitable[int]]) -> None:

@@ -1,7 +1,7 @@
 """Log lines for the systemd journal: an event name, then `name=value`. Operators grep for the names in brackets.
 
-One line each, whatever strangers sent: a line break or an escape sequence in it would let them write lines of ours. What
-libraries log (aiohttp, asyncio, gRPC) goes the same way, for the same reason.
+One line each, whatever strangers sent: with a line break or an escape sequence in it they could write lines of ours.
+What libraries log (aiohttp, asyncio, gRPC) goes the same way, for the same reason.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ class _FromLibraries(logging.Handler):
             said = record.getMessage()
         except (TypeError, ValueError):  # arguments that do not fit: a library's bug must not become ours
             said = record.msg
-        structlog.get_logger().log(
-            record.levelno, "library", name=record.name, said=said, exc_info=record.exc_info
-        )
+        structlog.get_logger().log(record.levelno, "library", name=record.name, said=said, exc_info=record.exc_info)
 
 
 def _line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:

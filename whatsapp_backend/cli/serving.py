@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 class _Stop:
-    """Notes that SIGTERM or Ctrl-C came. Before the daemon listens there is nothing to drain: what starts is cancelled."""
+    """Notes SIGTERM and Ctrl-C. Before the daemon listens there is nothing to drain: what starts is cancelled."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()

@@ -98,7 +98,11 @@ def differences(
     for fields in documents.values():
         newest[fields["clientJid"]] = max(newest.get(fields["clientJid"], 0), fields["tsClientMs"])
     told = {chat: fields.get("lastMessageAtMs") for chat, fields in threads.items()}
-    problems += [f"thread {chat}: last activity {told.get(chat)}, not {at}" for chat, at in newest.items() if told.get(chat) != at]
+    problems += [
+        f"thread {chat}: last activity {told.get(chat)}, not {at}"
+        for chat, at in newest.items()
+        if told.get(chat) != at
+    ]
     return problems
 
 

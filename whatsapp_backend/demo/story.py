@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import aiohttp
 import segno
@@ -22,7 +22,6 @@ from rich.console import Console
 from whatsapp_backend.adapters.local_firestore import LocalFirestore
 from whatsapp_backend.adapters.node_runtime import node_home
 from whatsapp_backend.app import Daemon, Documents, firestore
-from whatsapp_backend.cli.logs import configure_logs
 from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.demo.cast import ANA, BOB, GROUP, MIA, PHONE, Cast, differences
 from whatsapp_backend.errors import EmulatorMissing
@@ -37,18 +36,23 @@ _clock = SystemClock()
 _console = Console(stderr=False, highlight=False)
 
 
-async def play(*, once: bool, state_dir: Path | None, environ: Mapping[str, str]) -> int:
+async def play(
+    *, once: bool, state_dir: Path | None, environ: Mapping[str, str], log_to: Callable[[TextIO], None]
+) -> int:
     """Play it; 0 when every document is as it was sent, 1 when not. Without `once` it goes on until Ctrl-C."""
     folder = _fresh(state_dir or Path(".state") / "demo")
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     with (folder / "daemon.log").open("w", encoding="utf-8") as log:
-        configure_logs(stream=log)
+        log_to(log)
         _say(f"The daemon's log is {folder / 'daemon.log'}")
         base = load({**environ, "STATE_DIR": str(folder), "PORT": "0", "ACCOUNT_NAMESPACE": "demo"})
         home = await node_home(base.cache_dir)
-        async with _documents(base, folder) as documents, FakeWhatsApp.started(home.folder, node=str(home.node)) as server:
+        async with (
+            _documents(base, folder) as documents,
+            FakeWhatsApp.started(home.folder, node=str(home.node)) as server,
+        ):
             _say(f"A fake WhatsApp server listens at [cyan]{server.url}[/]")
             settings = _settings(environ, folder, server.url, home.folder)
             return await _with_daemon(settings, documents, Cast(server), stop, once=once)
@@ -108,10 +112,11 @@ async def _pair(api: aiohttp.ClientSession, cast: Cast) -> str:
             return dict(await answer.json())
 
     async def code() -> str | None:
-        return (await status())["qr"]
+        qr = (await status())["qr"]
+        return str(qr) if qr else None
 
     async def connected() -> bool:
-        return (await status())["status"] == "connected"
+        return bool((await status())["status"] == "connected")
 
     qr = str(await _until(code))
     _say("An account is added. WhatsApp shows this code, and the phone scans it:")
@@ -138,7 +143,9 @@ async def _outage(cast: Cast, api: aiohttp.ClientSession, account: str) -> None:
     await cast.server.op("fault", stage="connect", action="terminate", times=1000)
     await cast.server.op("terminate", account=PHONE)
     for number in range(120):
-        await cast.text(f"o{number}", f"written while you were away, {number}", chat=(ANA, BOB)[number % 2], offline=True)
+        await cast.text(
+            f"o{number}", f"written while you were away, {number}", chat=(ANA, BOB)[number % 2], offline=True
+        )
     await cast.server.op("faults-clear")
 
     async def connected() -> bool:

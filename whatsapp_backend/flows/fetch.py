@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
+from whatsapp_backend.clock import Clock, SystemClock, within
 from whatsapp_backend.domain.journal import NewEntry
 from whatsapp_backend.errors import CommandTimedOut
 from whatsapp_backend.ports import Gateway
+from whatsapp_backend.rules.history import HistoryEnd, history_end
 
 _COMMAND_TIMEOUT_S = 15.0
 
@@ -31,15 +31,27 @@ class Page:
     end: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request in flight. Its answer may be journaled before the bridge has told the request's id: all are noted."""
+
+    answers: dict[str, HistoryEnd] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def answer(self, request: str) -> None:
+        while request not in self.answers:
+            self.news.clear()
+            await self.news.wait()
+
+
 class HistoryFetcher:
     """Sends requests and recognises their answers by the request's id."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, clock: Clock | None = None) -> None:
         self._gateway = gateway
+        self._clock = clock or SystemClock()
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._asked: dict[str, dict[str, Mapping[str, Any]]] = {}
-        """Per account with a request in flight: the answers that came meanwhile, by the request they answer."""
-        self._news = asyncio.Condition()
+        self._asked: dict[str, _Asked] = {}
 
     async def fetch(
         self, account: str, *, chat: str, anchor: Mapping[str, Any], time: int, count: int, timeout_s: float
@@ -49,7 +61,7 @@ class HistoryFetcher:
         Raises CommandTimedOut when the phone does not answer, BridgeGone and CommandFailed when it cannot be asked.
         """
         async with self._turns[account]:
-            answers = self._asked[account] = {}
+            asked = self._asked[account] = _Asked()
             try:
                 done = await self._gateway.do(
                     "fetch-history",
@@ -60,33 +72,21 @@ class HistoryFetcher:
                     time=time,
                     count=count,
                 )
-                request = str(done["request"])
-                async with asyncio.timeout(timeout_s), self._news:
-                    await self._news.wait_for(lambda: request in answers)
-            except TimeoutError:
-                raise CommandTimedOut(f"the phone did not answer within {timeout_s:g} s: it may be off") from None
+                request = str(done.get("request"))
+                if not await within(self._clock, timeout_s, asked.answer(request)):
+                    raise CommandTimedOut(f"the phone did not answer within {timeout_s:g} s: it may be off")
             finally:
                 del self._asked[account]
-        return _page(request, answers[request])
+        answer = asked.answers[request]
+        return Page(request=request, messages=answer.messages, result=answer.result, end=answer.end)
 
-    async def on_journaled(self, account: str, entries: tuple[NewEntry, ...]) -> None:
+    def on_journaled(self, account: str, entries: tuple[NewEntry, ...]) -> None:
         """An account's entries are durable: the answer to a request may be among them."""
-        if account not in self._asked:
+        asked = self._asked.get(account)
+        if asked is None:
             return
         for entry in entries:
-            if entry.kind == "history-end" and entry.payload:
-                payload = orjson.loads(entry.payload)
-                if isinstance(payload, dict) and payload.get("session"):
-                    async with self._news:
-                        self._asked.get(account, {})[str(payload["session"])] = payload
-                        self._news.notify_all()
-
-
-def _page(request: str, payload: Mapping[str, Any]) -> Page:
-    ends = [chat.get("end") for chat in payload.get("chats") or () if isinstance(chat, Mapping)]
-    return Page(
-        request=request,
-        messages=int(payload.get("messages") or 0),
-        result=str(payload.get("result")),
-        end=next((end for end in ends if isinstance(end, int)), None),
-    )
+            end = history_end(entry)
+            if end is not None and end.session is not None:
+                asked.answers[end.session] = end
+                asked.news.set()

@@ -4,7 +4,7 @@ It is the handler of the bridge's frames. Its methods are called in the order of
 a task, tasks start in order, and the store queues in order, so an account's frames take effect first in, first out.
 
 A commit that fails is never answered: the engine would tell WhatsApp that the message arrived. The account is halted
-instead, and connected again when the store is well.
+instead, and connected again when the store is well. What still comes of a socket that was given up is dropped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from whatsapp_backend.errors import ProtocolError, StoreRefused, StoreUnwell
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.fetch import HistoryFetcher
 from whatsapp_backend.ports import Gateway, Journal, KeyStore
-from whatsapp_backend.rules.reconnect import PROTOCOL, STORE
+from whatsapp_backend.rules.reconnect import PROTOCOL
 
 log = structlog.get_logger()
 
@@ -49,15 +49,19 @@ class Ingest:
 
     def on_commit(self, commit: Commit) -> None:
         """Keep it, then answer."""
-        self._tasks.create_task(self._commit(commit), name=f"commit {commit.id}")
+        admitted = self._connector.admitted(commit)
+        if admitted is not None:
+            self._tasks.create_task(self._commit(admitted), name=f"commit {commit.id}")
 
     def on_get(self, get: Get) -> None:
         """Answer with what is stored."""
-        self._tasks.create_task(self._get(get), name=f"get {get.id}")
+        if self._connector.heeded(get.account):
+            self._tasks.create_task(self._get(get), name=f"get {get.id}")
 
     def on_find(self, find: Find) -> None:
         """Answer with what was journaled."""
-        self._tasks.create_task(self._find(find), name=f"find {find.id}")
+        if self._connector.heeded(find.account):
+            self._tasks.create_task(self._find(find), name=f"find {find.id}")
 
     def on_state(self, state: State) -> None:
         """Tell the connector."""
@@ -78,18 +82,18 @@ class Ingest:
         try:
             seqs = await self._journal.commit(commit)
         except (StoreUnwell, StoreRefused) as error:
-            self._halt(commit.account, error)
+            self._connector.halt(commit.account, str(error))
             return
         self._gateway.answer_commit(commit.account, commit.id)
         if seqs:
             self._on_journaled()
-            await self._fetcher.on_journaled(commit.account, commit.entries)
+            self._fetcher.on_journaled(commit.account, commit.entries)
 
     async def _get(self, get: Get) -> None:
         try:
             values = await self._keys.get(get.account, get.type, get.ids)
         except StoreUnwell as error:
-            self._halt(get.account, error)
+            self._connector.halt(get.account, str(error))
             return
         self._gateway.answer_get(get.account, get.id, values)
 
@@ -97,7 +101,7 @@ class Ingest:
         try:
             entry = await self._journal.find(find.account, find.source)
         except StoreUnwell as error:
-            self._halt(find.account, error)
+            self._connector.halt(find.account, str(error))
             return
         self._gateway.answer_find(find.account, find.id, entry)
 
@@ -109,8 +113,3 @@ class Ingest:
             return
         for one in parked:
             log.error("history_parked", account=one.account, seq=one.seq, reason=one.reason)
-
-    def _halt(self, account: str, error: Exception) -> None:
-        log.error("account_halted", account=account, reason=str(error))
-        self._gateway.halt(account, "store")
-        self._connector.on_halted(account, STORE, str(error))

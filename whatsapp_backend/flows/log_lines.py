@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import orjson
 import structlog
 
 from whatsapp_backend.domain.events import Origin
 from whatsapp_backend.flows.publish import Published
+from whatsapp_backend.rules.history import history_end
 from whatsapp_backend.rules.redact import redact_jid
 
 log = structlog.get_logger()
@@ -34,14 +34,13 @@ class LogLines:
                     writeOK=seen.order not in published.refused,
                 )
         for entry in published.entries:
-            if entry.new.kind == "history-end" and entry.new.payload:
-                payload = orjson.loads(entry.new.payload)
+            if end := history_end(entry.new):
                 log.info(
                     "[history] sync ended",
                     accountId=entry.account,
-                    result=payload.get("result"),
-                    messages=payload.get("messages"),
-                    syncType=payload.get("syncType"),
+                    result=end.result,
+                    messages=end.messages,
+                    syncType=end.sync_type,
                 )
         if published.refused:
             log.warning("parked", count=len(published.refused), see="/health")

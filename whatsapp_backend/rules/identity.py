@@ -17,10 +17,15 @@ _DOMAINS = {"c.us": "s.whatsapp.net", "hosted": "s.whatsapp.net", "hosted.lid": 
 
 def account_id(phone: str, namespace: str) -> str:
     """The id of the account declared for a number (E.164 or any spelling of it). Raises ValueError."""
+    return f"account_{namespace}_{hashlib.sha256(e164(phone).encode()).hexdigest()[:32]}"
+
+
+def e164(phone: str) -> str:
+    """The one spelling of a phone number, `+` and digits. Raises ValueError."""
     digits = "".join(c for c in phone if c.isascii() and c.isdigit())
     if not _E164.fullmatch(digits):
         raise ValueError("not an international phone number: 6 to 15 digits with the country code, as in +15550001111")
-    return f"account_{namespace}_{hashlib.sha256(f'+{digits}'.encode()).hexdigest()[:32]}"
+    return f"+{digits}"
 
 
 def canonical_jid(raw: str) -> str:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from whatsapp_backend.settings.credentials import ServiceAccount
-from whatsapp_backend.settings.kinds import File, Folder, LoopbackAddress, LoopbackHost, LoopbackUrl, Switch, Text, Whole
+from whatsapp_backend.settings.kinds import (
+    File,
+    Folder,
+    LoopbackAddress,
+    LoopbackHost,
+    LoopbackUrl,
+    Switch,
+    Text,
+    Whole,
+)
 from whatsapp_backend.settings.variables import Variable, row
 
 _DAY_S = 86_400
@@ -100,8 +109,8 @@ FIRESTORE: tuple[Variable, ...] = (
         "firestore_emulator_host",
         "FIRESTORE_EMULATOR_HOST",
         LoopbackAddress(),
-        "A running emulator to be used with FIRESTORE_LOCAL. Without that, `serve` refuses to start: nobody may mistake "
-        "an emulator for production.",
+        "A running emulator to be used with FIRESTORE_LOCAL. Without that, `serve` refuses to start: nobody may "
+        "mistake an emulator for production.",
     ),
     row(
         "firestore_emulator_jar",

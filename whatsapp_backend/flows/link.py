@@ -1,0 +1,279 @@
+"""Link: one account, from one connection to the next.
+
+A link that runs is one task in one loop: wait, close what was, read the credentials, start, wait for the end, decide. It
+leaves the loop only for what its operator must mend (`declared.stopped`). Nothing but the end of its socket reaches into
+the task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from whatsapp_backend.clock import Clock
+from whatsapp_backend.domain.accounts import AccountView
+from whatsapp_backend.domain.frames import State, Status
+from whatsapp_backend.domain.journal import DeclaredAccount, OpenNotice
+from whatsapp_backend.errors import BridgeGone, CommandTimedOut, CredentialsUnreadable, StoreUnwell
+from whatsapp_backend.flows.socket import Ended, Socket
+from whatsapp_backend.ports import Accounts, Gateway, Journal, KeyStore
+from whatsapp_backend.rules.credentials import demand_usable
+from whatsapp_backend.rules.identity import canonical_jid, phone_of
+from whatsapp_backend.rules.reconnect import (
+    BRIDGE,
+    STOPS,
+    STORE,
+    TIMED_OUT,
+    UNREADABLE,
+    WRONG_NUMBER,
+    Decision,
+    Endings,
+    decide,
+)
+
+log = structlog.get_logger()
+
+STORE_PAUSE_S = 2.0
+_OWN_CODES = {BridgeGone: BRIDGE, CommandTimedOut: TIMED_OUT, StoreUnwell: STORE, CredentialsUnreadable: UNREADABLE}
+"""How a connection ends that did not begin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all links share. `turn` returns when the caller may connect, `bridge_up` is set while there is a bridge."""
+
+    accounts: Accounts
+    keys: KeyStore
+    journal: Journal
+    gateway: Gateway
+    clock: Clock
+    rng: random.Random
+    server: str
+    full_history: bool
+    connect_timeout_s: float
+    on_change: Callable[[AccountView], None]
+    bridge_up: asyncio.Event
+    turn: Callable[[], Awaitable[None]]
+
+
+class Link:
+    """`run` keeps the account connected, `on_state` is told what the bridge says of it, `view` is what people see."""
+
+    def __init__(self, declared: DeclaredAccount, near: Surroundings) -> None:
+        stop = STOPS.get(declared.stopped or "")
+        self.view = AccountView(
+            account=declared.account,
+            phone=declared.phone,
+            name=declared.name,
+            created_at_ms=declared.created_at_ms,
+            status=stop.status if stop else "disconnected",
+            last_error=stop.reason if stop else declared.stopped,
+        )
+        self.socket = Socket(declared.account, near.gateway)
+        self._account = declared.account
+        self._declared = declared
+        self._near = near
+        self._writes: asyncio.TaskGroup | None = None
+        self._opened_at_s: float | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it waits for its operator."""
+        return self._declared.stopped is not None
+
+    def set_going(self) -> None:
+        """It is about to run, and people shall see it at once."""
+        self._change(status="connecting", last_error=None)
+
+    def left(self) -> None:
+        """It does not run any more: people shall not take it for connected."""
+        self._change(status="disconnected", qr=None, caught_up=False, next_retry_at_ms=None)
+
+    # -- What the bridge says --------------------------------------------------------------------------------------
+
+    def on_state(self, state: State) -> None:
+        """The socket changed."""
+        if state.status is Status.CLOSED:
+            self.socket.end(state.code or 0, state.reason or "")
+        elif self.socket.up:
+            self._heard(state)
+
+    def _heard(self, state: State) -> None:
+        match state.status:
+            case Status.QR:
+                self._change(status="qr_ready", qr=state.qr)
+            case Status.PAIRED:
+                self._change(status="pairing", qr=None)
+                self._remember_server()
+            case Status.OPEN:
+                self._opened(state)
+            case Status.OFFLINE:
+                self._change(offline_announced=state.announced)
+            case Status.CAUGHT_UP:
+                self._change(caught_up=True, offline_received=state.received)
+                log.info("caught_up", account=self._account, received=state.received)
+            case _:
+                pass
+
+    def _opened(self, state: State) -> None:
+        me = canonical_jid(state.me.id) if state.me else ""
+        number = phone_of(me)
+        if number is not None and number != self._declared.phone:
+            self.socket.disown()
+            return
+        self._opened_at_s = self._near.clock.monotonic_s()
+        self._remember_server()  # a crash right after pairing may have left it out
+        self._change(
+            status="connected",
+            qr=None,
+            wa_jid=me or None,
+            last_error=None,
+            last_connected_at_ms=self._near.clock.wall_ms(),
+            retry_count=0,
+        )
+
+    def _remember_server(self) -> None:
+        if self._declared.server != self._near.server and self._writes:
+            self._declared = replace(self._declared, server=self._near.server)
+            self._writes.create_task(self._keep(), name=f"declare {self._account}")
+
+    # -- Its life --------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keep it connected until its operator must act, or for ever. It may have waited for him: he acted."""
+        if self.stopped:
+            await self._forgive()
+        endings = Endings()
+        while not self.stopped:
+            ended = await self._connection()
+            endings = await self._next(ended, endings)
+
+    async def _forgive(self) -> None:
+        stop = STOPS.get(self._declared.stopped or "")
+        if stop and stop.anew:
+            # First the keys: a crash in between leaves the account stopped, never paired with keys of a lost device.
+            await self._patiently(lambda: self._near.keys.forget(self._account))
+            await self._keep(stopped=None, server=None)
+        else:
+            await self._keep(stopped=None)
+
+    async def _connection(self) -> Ended:
+        """One connection, from before its beginning to its end."""
+        near = self._near
+        await near.bridge_up.wait()
+        await near.turn()
+        try:
+            # What the old socket had sent has been dropped or committed when this returns: no old ratchet can
+            # overwrite what is read next.
+            await self.socket.close()
+            creds = await near.keys.creds(self._account)
+            demand_usable(creds, self._declared, server=near.server)
+            notices = await near.journal.open_notices(self._account)
+        except tuple(_OWN_CODES) as error:
+            return Ended(code=_OWN_CODES[type(error)], reason=str(error))
+        ended = await self._until_ended(creds, notices)
+        if ended.code == WRONG_NUMBER:
+            await self.socket.log_out()
+        return ended
+
+    async def _until_ended(self, creds: str | None, notices: list[OpenNotice]) -> Ended:
+        self._change(
+            status="connecting", caught_up=False, offline_announced=None, offline_received=None, next_retry_at_ms=None
+        )
+        ending = self.socket.expect()
+        async with asyncio.TaskGroup() as self._writes:
+            starting = self._writes.create_task(self._start(creds, notices), name=f"start {self._account}")
+            try:
+                return await ending
+            except asyncio.CancelledError:
+                self.socket.give_up()  # before the group is closed: no frame may start a write in it now
+                raise
+            finally:
+                starting.cancel()
+
+    async def _start(self, creds: str | None, notices: list[OpenNotice]) -> None:
+        """Start it, and see that something becomes of it.
+
+        A server that accepts the connection and then says nothing must not keep an account for ever. A QR code waits
+        for its phone as long as the engine shows it.
+        """
+        near = self._near
+        await self.socket.start(creds=creds, full_history=near.full_history, notices=notices)
+        await near.clock.sleep(near.connect_timeout_s)
+        if self.view.status == "connecting":
+            self.socket.halt("stopped", TIMED_OUT, f"not connected within {near.connect_timeout_s:g} s")
+
+    async def _next(self, ended: Ended, endings: Endings) -> Endings:
+        """Decide what follows, tell it, and wait until it is time."""
+        near = self._near
+        opened_at_s, self._opened_at_s = self._opened_at_s, None
+        decision = decide(
+            ended.code,
+            endings,
+            lasted_s=near.clock.monotonic_s() - opened_at_s if opened_at_s is not None else 0.0,
+            waited_for_scan=self.view.status == "qr_ready",
+            jitter=near.rng.random(),
+        )
+        if decision.stopped:
+            await self._keep(stopped=decision.stopped)
+        self._tell(ended, decision)  # not earlier: whoever sees a stopped account may set it going at once
+        if decision.stopped:
+            return decision.endings
+        await near.clock.sleep(decision.wait_s)
+        if ended.code == STORE:
+            await self._patiently(near.journal.check)
+        return decision.endings
+
+    def _tell(self, ended: Ended, decision: Decision) -> None:
+        now_ms, wait_s = self._near.clock.wall_ms(), decision.wait_s
+        expected = decision.status == "connecting"
+        self._change(
+            status=decision.status,
+            qr=None,
+            caught_up=False,
+            last_error=None if expected else decision.reason or ended.reason,
+            last_disconnected_at_ms=now_ms,
+            last_disconnect_code=ended.code,
+            last_disconnect_reason=ended.reason,
+            retry_count=decision.endings.failures,
+            next_retry_at_ms=now_ms + int(wait_s * 1000) if wait_s else None,
+        )
+        tell = log.error if decision.stopped else log.info
+        tell(
+            "connection_ended",
+            account=self._account,
+            code=ended.code,
+            reason=self.view.last_error,
+            stopped=decision.stopped,
+            again_in_s=None if decision.stopped else wait_s,
+        )
+
+    # -- What is remembered ----------------------------------------------------------------------------------------
+
+    async def _keep(self, **changes: Any) -> None:
+        """Make a change of what is declared durable."""
+        self._declared = replace(self._declared, **changes)
+        await self._patiently(lambda: self._near.accounts.declare(self._declared))
+
+    async def _patiently(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write, however long it takes until the disk takes it."""
+        told = None
+        while True:
+            try:
+                return await write()
+            except StoreUnwell as error:
+                if str(error) != told:
+                    told = str(error)
+                    log.error("account_waits_for_the_store", account=self._account, reason=told)
+                    if not self.socket.heeded:
+                        self._change(status="disconnected", qr=None, last_error=told)
+            await self._near.clock.sleep(STORE_PAUSE_S)
+
+    def _change(self, **changes: Any) -> None:
+        self.view = replace(self.view, **changes)
+        self._near.on_change(self.view)
