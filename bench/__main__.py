@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -92,7 +92,7 @@ async def _history(scale: Scale) -> dict[str, float]:
     }
 
 
-Part = Callable[[Scale], Awaitable[dict[str, float]]]
+Part = Callable[[Scale], Coroutine[None, None, dict[str, float]]]
 PARTS: dict[str, Part] = {
     "landing": _landing,
     "journal": _journal,

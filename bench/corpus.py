@@ -20,7 +20,9 @@ RECORD = 200  # the most a history record may hold
 _PER_CHAT = 100
 _NEWEST_S = 1_795_000_000
 _AT_MS = 1_795_328_371_500
-_WORDS = "the order is on its way and should be with you by tomorrow noon thank you for asking ".split()
+_TEXT = (
+    "The order is on its way and should be with you by tomorrow noon. Thank you for asking, and have a nice day! " * 3
+)
 _THUMBNAIL = base64.b64encode(bytes(range(256)) * 3).decode()
 _HASH = base64.b64encode(bytes(range(32))).decode()
 
@@ -38,8 +40,8 @@ def message(number: int, *, chat: int) -> dict[str, Any]:
 
 
 def _said(number: int) -> Mapping[str, Any]:
-    start = number % len(_WORDS)
-    text = " ".join((_WORDS * 3)[start : start + 4 + number % 20])
+    start = number % 100
+    text = _TEXT[start : start + 12 + number * 7 % 120]
     if number % 8 == 0:
         return {"imageMessage": _picture(number, caption=text)}
     if number % 4 == 1:

@@ -80,6 +80,8 @@ NAMES = (
 )
 """What the last line holds."""
 
+_WHOLE = 1000
+
 
 def show(measured: Mapping[str, float], console: Console) -> None:
     """Print the table."""
@@ -95,4 +97,4 @@ def show(measured: Mapping[str, float], console: Console) -> None:
 
 def rounded(value: float) -> float:
     """As many digits as mean something."""
-    return round(value) if value >= 1000 else float(f"{value:.4g}")
+    return round(value) if value > _WHOLE else float(f"{value:.4g}")

@@ -67,7 +67,7 @@ class Whole:
         async with self._api.get(path) as answer:
             return await answer.json()
 
-    async def _qr(self) -> str | None:
+    async def _qr(self) -> Any:
         return (await self._get(f"/api/whatsapp/qr/{self.account}"))["qr"]
 
     async def _caught_up(self) -> bool:
@@ -128,7 +128,7 @@ async def _start(folder: Path, log: Path, server: str, emulator: LocalFirestore)
 
 
 async def _address(process: asyncio.subprocess.Process, log: Path) -> str | None:
-    text = log.read_text("utf-8", "replace")
+    text = log.read_text("utf-8", "replace")  # noqa: ASYNC240 -- a local file, and nobody is kept waiting
     if process.returncode is not None:
         raise RuntimeError(f"the daemon did not start:\n{text[-3000:]}")
     found = re.search(r" listening .*url='?(\S+?)'?(?:\s|$)", text)

@@ -284,9 +284,9 @@ async def daemon(
 
 
 @pytest.fixture
-async def whole(server: FakeWhatsApp, daemon: RealDaemon, firestore: AsyncClient) -> AsyncIterator[Whole]:
+async def whole(server: FakeWhatsApp, daemon: RealDaemon, firestore: AsyncClient) -> Whole:
     """Daemon, server and Firestore, started and paired."""
     await daemon.start()
     made = Whole(server, daemon, firestore)
     await made.pair()
-    yield made
+    return made

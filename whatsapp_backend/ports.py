@@ -19,8 +19,8 @@ class Journal(Protocol):
         """Make all of it durable and return the seqs of the entries that were new.
 
         Commits of one account take effect in the order of the calls. When nothing of it was kept it raises StoreUnwell
-        (the disk said no) or StoreRefused (no store could hold this value), and every later commit of the account raises
-        StoreUnwell until its credentials are read again: a ratchet must never land without the message before it.
+        (the disk said no) or StoreRefused (no store could hold this value), and every later commit of the account
+        raises StoreUnwell until its credentials are read again: a ratchet must never land without the message before.
         """
 
     async def read(self, *, after: int, limit: int, max_bytes: int) -> list[Entry]:

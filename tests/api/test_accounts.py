@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import SHOP, raw, refused
+from backend import SHOP, raw, refused
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ import asyncio
 
 import orjson
 import pytest
-from conftest import OTHER, SHOP, THREAD, at, raw, refused
+from backend import OTHER, SHOP, THREAD, at, raw, refused
 
 from whatsapp_backend.domain.journal import NewEntry
 from whatsapp_backend.errors import CommandFailed, CommandTimedOut
@@ -180,7 +180,7 @@ async def answer_of_the_phone(backend, request="r1"):
     entry = NewEntry(kind="history-end", source="s", origin="ondemand", received_at_ms=0, payload=orjson.dumps(payload))
     while not backend.bridge.asked:
         await asyncio.sleep(0)
-    await backend.fetcher.on_journaled(SHOP, (entry,))
+    backend.fetcher.on_journaled(SHOP, (entry,))
 
 
 async def test_older_messages_are_asked_for(api, backend):

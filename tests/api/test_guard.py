@@ -1,7 +1,7 @@
 """Who may ask, and that every refusal is a JSON answer."""
 
 import pytest
-from conftest import SHOP, raw, refused
+from backend import SHOP, raw, refused
 
 from whatsapp_backend.errors import DocumentsUnavailable, StoreUnwell
 

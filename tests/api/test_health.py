@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from conftest import OTHER, SHOP, at
+from backend import OTHER, SHOP, at
 
 from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.server import application

@@ -112,7 +112,7 @@ async def test_a_history_of_several_chunks_lands_completely(whole: Whole) -> Non
         newest: dict[str, int] = {}
         for fields in landed.values():
             newest[fields["threadId"]] = max(newest.get(fields["threadId"], 0), fields["tsClientMs"])
-        return {id: fields["lastMessageAtMs"] for id, fields in threads.items()} == newest
+        return {thread: fields["lastMessageAtMs"] for thread, fields in threads.items()} == newest
 
     await until(all_threads_follow_their_newest)
 

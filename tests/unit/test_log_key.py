@@ -1,6 +1,5 @@
 """The key behind the hashes in log lines: random, kept, private."""
 
-import os
 import stat
 
 import pytest
@@ -20,7 +19,7 @@ def test_the_key_is_the_same_at_every_start_and_another_in_every_directory(tmp_p
 
 def test_nobody_else_may_read_it_and_nothing_else_is_left(tmp_path):
     log_key(tmp_path)
-    assert os.listdir(tmp_path) == ["log-key"]
+    assert [path.name for path in tmp_path.iterdir()] == ["log-key"]
     assert stat.S_IMODE((tmp_path / "log-key").stat().st_mode) == 0o600
 
 
@@ -35,7 +34,7 @@ def test_a_damaged_key_is_replaced(tmp_path, damaged):
 def test_a_crash_in_the_middle_leaves_nothing_in_the_way(tmp_path):
     (tmp_path / "log-key.new").write_bytes(b"half")
     assert len(log_key(tmp_path)) == 32
-    assert os.listdir(tmp_path) == ["log-key"]
+    assert [path.name for path in tmp_path.iterdir()] == ["log-key"]
 
 
 def test_a_key_that_cannot_be_read_is_named(tmp_path):

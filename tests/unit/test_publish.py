@@ -173,7 +173,7 @@ async def test_a_document_that_is_there_already_is_read_once_and_not_written_aga
 
 
 async def test_another_sender_who_uses_the_same_id_lands_under_a_document_of_his_own(world: World) -> None:
-    """He can neither overwrite nor hide the first one; whether both come at once, later, or after the mirror is lost."""
+    """He can neither overwrite nor hide the first one: both at once, later, or after the mirror is lost."""
     await world.journal(payload("X", chat=GROUP, text="first", participant=ANA))
     await world.journal(payload("X", chat=GROUP, text="second", participant=BOB))
     await world.publish()
@@ -343,7 +343,7 @@ def test_journaled_events_in_any_order_repeated_and_regrouped_give_the_same_docu
     entries: list[tuple[str, str, str | None, int]], seed: int
 ) -> None:
     """Through the real publisher: canonical documents, the server's times left out."""
-    straight, shuffled = asyncio.run(_both(entries, random.Random(seed)))  # noqa: S311
+    straight, shuffled = asyncio.run(_both(entries, random.Random(seed)))
     assert straight == shuffled
 
 
@@ -363,8 +363,8 @@ async def _both(entries: list[Any], rng: random.Random) -> tuple[Any, Any]:
 
 
 def _entry(place: int, entry: tuple[str, str, str | None, int]) -> NewEntry:
-    id, origin, media_key, status = entry
-    content = payload(id, fromMe=True) | {"status": status}
+    message_id, origin, media_key, status = entry
+    content = payload(message_id, fromMe=True) | {"status": status}
     if media_key:
         content["message"] = {"imageMessage": {"caption": "c", "mediaKey": media_key}}
     return NewEntry(

@@ -14,7 +14,6 @@ import typer
 
 from whatsapp_backend import __version__
 from whatsapp_backend.cli.logs import configure_logs
-from whatsapp_backend.cli.serving import serve_until_stopped
 from whatsapp_backend.errors import FirestoreCredentialsUnusable, WhatsAppBackendError
 from whatsapp_backend.settings import EXIT_BAD_SETTINGS, SettingsInvalid, load
 
@@ -52,6 +51,8 @@ def serve(
     debug: Annotated[bool, typer.Option("--debug", help="Log more.")] = False,
 ) -> None:
     """Run the daemon until SIGTERM or Ctrl-C."""
+    from whatsapp_backend.cli.serving import serve_until_stopped
+
     overrides = {"FIRESTORE_LOCAL": "true"} if local_firestore else {}
     configure_logs(debug=debug)
     _exit_with(lambda: serve_until_stopped(load(os.environ, env_file, overrides=overrides, for_serving=True)))

@@ -11,6 +11,8 @@ from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
 PHONE = "15550001111"
 ANA, BOB, MIA = "15550002222", "15550003333", "15550004444"
 GROUP = "120363001234567890@g.us"
+OWN_EACH_FOURTH = 3
+"""So the fake server makes its histories."""
 NAMES = {ANA: "Ana", BOB: "Bob", MIA: "Mia"}
 
 
@@ -59,7 +61,7 @@ class Cast:
                     self.sent[f"{prefix}-{chat}-{number}"] = Sent(
                         chat=f"{int(first) + chat}@s.whatsapp.net",
                         body=f"{prefix} {chat} {number}",
-                        outbound=number % 4 == 3,
+                        outbound=number % 4 == OWN_EACH_FOURTH,
                         history=True,
                     )
         return messages
@@ -87,13 +89,13 @@ def differences(
     found: dict[str, list[Mapping[str, Any]]] = {}
     for fields in documents.values():
         found.setdefault(str(fields.get("waMessageId")), []).append(fields)
-    problems = [f"{id}: nobody sent it" for id in found.keys() - sent.keys()]
-    for id, expected in sent.items():
-        copies = found.get(id, [])
+    problems = [f"{message}: nobody sent it" for message in found.keys() - sent.keys()]
+    for message, expected in sent.items():
+        copies = found.get(message, [])
         if len(copies) != 1:
-            problems.append(f"{id}: {len(copies)} documents instead of 1")
+            problems.append(f"{message}: {len(copies)} documents instead of 1")
             continue
-        problems += [f"{id}: {problem}" for problem in _compared(expected, copies[0])]
+        problems += [f"{message}: {problem}" for problem in _compared(expected, copies[0])]
     newest: dict[str, int] = {}
     for fields in documents.values():
         newest[fields["clientJid"]] = max(newest.get(fields["clientJid"], 0), fields["tsClientMs"])

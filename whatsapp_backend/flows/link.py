@@ -1,8 +1,8 @@
 """Link: one account, from one connection to the next.
 
-A link that runs is one task in one loop: wait, close what was, read the credentials, start, wait for the end, decide. It
-leaves the loop only for what its operator must mend (`declared.stopped`). Nothing but the end of its socket reaches into
-the task.
+A link that runs is one task in one loop: wait, close what was, read the credentials, start, wait for the end, decide.
+It leaves the loop only for what its operator must mend (`declared.stopped`). Nothing but the end of its socket reaches
+into the task.
 """
 
 from __future__ import annotations

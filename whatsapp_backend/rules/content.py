@@ -75,6 +75,8 @@ def preview_of(content: Content) -> str:
 
 def _unwrapped(message: Proto) -> Proto:
     for _ in range(8):  # wrappers nest two deep in practice; a liar's nest must end somewhere
+        if message.keys().isdisjoint(_WRAPPERS):
+            return message
         wrapper = next((w for w in _WRAPPERS if isinstance(message.get(w), Mapping)), None)
         if wrapper is None:
             return message

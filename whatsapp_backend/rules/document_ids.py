@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 _PLAIN = re.compile(rb"[A-Za-z0-9._@:+=-]+")
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
@@ -42,6 +43,7 @@ def other_sender(document_id: str, sender: str) -> str:
     return f"{document_id}~{hashlib.sha256(sender.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
+@lru_cache(1024)
 def thread_id(account: str, client_jid: str) -> str:
     """`<accountId>__<clientJid>`, safe as a document id."""
     return encoded(f"{account}__{client_jid}")

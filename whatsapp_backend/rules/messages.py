@@ -69,13 +69,13 @@ def merged(one: MessageState, other: MessageState) -> MessageState:
 
 def digest(state: MessageState) -> bytes:
     """16 bytes that stay the same when the same thing is merely seen again, whatever brought it."""
-    told = (state.sender, state.sent_at_ms, state.status, state.failed, state.name, state.content)
+    told = (state.sender, state.sent_at_ms, state.status, state.failed, state.name, _plain(state.content))
     return hashlib.blake2b(orjson.dumps(told, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
 def dumped(state: MessageState) -> bytes:
     """The state as JSON text."""
-    return orjson.dumps(state, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps({**_plain(state), "content": _plain(state.content)}, option=orjson.OPT_SORT_KEYS)
 
 
 def loaded(text: bytes) -> MessageState:
@@ -135,6 +135,11 @@ def state_in(fields: Mapping[str, Any]) -> MessageState:
         return _state_in(fields)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a message document: {error!r}") from error
+
+
+def _plain(value: MessageState | Content) -> dict[str, Any]:
+    """Its fields. orjson would read them itself, at three times the price."""
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def _state_in(fields: Mapping[str, Any]) -> MessageState:

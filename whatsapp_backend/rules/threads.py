@@ -20,13 +20,19 @@ _NAMED_BY_PUSH_NAME = 1
 
 def state_of(event: MessageSeen | ChatNamed) -> ThreadState:
     """The thread after this one event."""
-    state = ThreadState(account=event.account, client_jid=event.client_jid)
     if isinstance(event, ChatNamed):
-        return replace(state, name=event.name, name_rank=event.rank, name_clock=event.order)
+        return ThreadState(
+            account=event.account,
+            client_jid=event.client_jid,
+            name=event.name,
+            name_rank=event.rank,
+            name_clock=event.order,
+        )
     own = event.sender == ME
     pushed = event.sender_name if is_person(event.client_jid) and not own else None
-    return replace(
-        state,
+    return ThreadState(
+        account=event.account,
+        client_jid=event.client_jid,
         last_at_ms=event.sent_at_ms,
         last_id=event.message_id,
         last_order=event.order,
@@ -44,9 +50,12 @@ def merged(one: ThreadState, other: ThreadState) -> ThreadState:
     """The thread after both: the newest message by source time, of one message the first sighting."""
     newest = max(one, other, key=lambda state: (state.last_at_ms, state.last_id, -state.last_order))
     named = max(one, other, key=lambda state: (state.name_rank, state.name_clock, state.name or ""))
+    last_inbound_at_ms = max(one.last_inbound_at_ms, other.last_inbound_at_ms)
+    if named is newest and last_inbound_at_ms == newest.last_inbound_at_ms:
+        return newest  # as in nearly all of a history: half the time of a window went into copies
     return replace(
         newest,
-        last_inbound_at_ms=max(one.last_inbound_at_ms, other.last_inbound_at_ms),
+        last_inbound_at_ms=last_inbound_at_ms,
         name=named.name,
         name_rank=named.name_rank,
         name_clock=named.name_clock,

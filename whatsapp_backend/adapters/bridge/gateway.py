@@ -157,7 +157,7 @@ class BridgeGateway:
         try:
             child = await Child.start(self._launch)
         except BridgeGone as error:
-            log.error("bridge-not-started", reason=str(error))  # noqa: TRY400 -- the reason says it all
+            log.error("bridge-not-started", reason=str(error))
             return
         life = self._life = _Life(number=self._lives, child=child, handler=handler)
         log.info("bridge-started", pid=child.pid)

@@ -1,0 +1,132 @@
+"""What lies behind the API, in memory, and ways to ask it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp.test_utils import TestClient
+
+from whatsapp_backend.api.health import Vitals
+from whatsapp_backend.domain.accounts import AccountView
+from whatsapp_backend.domain.writes import Write
+from whatsapp_backend.flows.fetch import HistoryFetcher
+from whatsapp_backend.rules.identity import account_id
+from whatsapp_backend.testing.memory_documents import MemoryDocuments
+from whatsapp_backend.testing.scripted_bridge import ScriptedBridge
+
+NOW_MS = 1_795_328_371_000
+SHOP = account_id("+15550001111", "test")
+OTHER = account_id("+15550009999", "test")
+THREAD = f"{SHOP}__15550002222@s.whatsapp.net"
+
+
+def view(account: str, phone: str, **more: Any) -> AccountView:
+    return AccountView(
+        account=account, phone=phone, **{"name": "Shop", "created_at_ms": NOW_MS, "status": "connected"} | more
+    )
+
+
+class Desk:
+    """Accounts in memory. `trouble` is raised by whatever writes."""
+
+    def __init__(self) -> None:
+        self.known = {SHOP: view(SHOP, "+15550001111"), OTHER: view(OTHER, "+15550009999")}
+        self.resumed: list[str] = []
+        self.trouble: Exception | None = None
+
+    def views(self) -> list[AccountView]:
+        return list(self.known.values())
+
+    def view(self, account: str) -> AccountView | None:
+        return self.known.get(account)
+
+    def change(self, account: str, **changes: Any) -> None:
+        self.known[account] = replace(self.known[account], **changes)
+
+    async def add(self, *, phone: str, name: str, namespace: str) -> AccountView:
+        account = account_id(phone, namespace)
+        if self.trouble:
+            raise self.trouble
+        phone = "+" + "".join(filter(str.isdigit, phone))
+        return self.known.setdefault(account, view(account, phone, name=name, status="connecting"))
+
+    async def resume(self, account: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.resumed.append(account)
+        self.change(account, status="connecting")
+
+
+@dataclass
+class Ward:
+    """A daemon that says of itself what the test wants."""
+
+    desk: Desk
+    now: Vitals = field(
+        default_factory=lambda: Vitals(
+            trouble=None, firestore_connected=True, consumers={"documents": (40, 2)}, parked=1, journal_end=42
+        )
+    )
+    hangs: bool = False
+    trouble: Exception | None = None
+    seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    async def vitals(self) -> Vitals:
+        if self.trouble:
+            raise self.trouble
+        if self.hangs:
+            await asyncio.Event().wait()
+        return self.now
+
+    def views(self) -> list[AccountView]:
+        return self.desk.views()
+
+    def realtime(self) -> dict[str, dict[str, Any]]:
+        return self.seen
+
+
+@dataclass
+class Backend:
+    """What lies behind the API."""
+
+    desk: Desk
+    ward: Ward
+    bridge: ScriptedBridge
+    fetcher: HistoryFetcher
+    documents: MemoryDocuments
+
+    async def put(self, path: str, **fields: Any) -> None:
+        """A document is there."""
+        await self.documents.write([Write(path=path, fields=fields)])
+
+
+def at(seconds: int, microseconds: int = 0) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
+
+
+async def raw(api: TestClient, text: str, *, host: str | None = "127.0.0.1") -> tuple[int, Any]:
+    """Send a request exactly as it is written; the status and the answer, JSON where it is."""
+    reader, writer = await asyncio.open_connection(api.host, api.port)
+    head, _, body = text.partition("\n\n")
+    lines = [*head.splitlines(), *([f"Host: {host}"] if host is not None else []), "Connection: close"]
+    writer.write("\r\n".join([*lines, "", body]).encode("utf-8", "surrogateescape"))
+    try:
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+    finally:
+        writer.close()
+    head, _, body = answer.decode().partition("\r\n\r\n")
+    is_json = "content-type: application/json" in head.lower()
+    return int(head.split()[1]), json.loads(body) if is_json else body
+
+
+async def refused(answer: Any, status: int, error: str) -> str:
+    """That this is a JSON answer which refuses; its message."""
+    body = await answer.json()
+    assert (answer.status, body["success"], body["error"]) == (status, False, error), body
+    assert body["requestId"] == answer.headers["X-Request-ID"]
+    return str(body["message"])
