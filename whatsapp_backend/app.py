@@ -177,13 +177,13 @@ class Daemon:
 
     async def _shut_down(self, bridge: asyncio.Task[None]) -> None:
         log.info("stopping")
-        async with _at_most(_DISCONNECT_S):
+        async with _at_most(_DISCONNECT_S, "goodbye"):
             await self.connector.stop()
-        async with _at_most(_BRIDGE_S):
+        async with _at_most(_BRIDGE_S, "bridge"):
             await self.gateway.stop()
             await self.store.bridge_stopped()
         bridge.cancel()
-        async with _at_most(_DRAIN_S):
+        async with _at_most(_DRAIN_S, "landing"):
             self.publisher.nudge()
             await self.publisher.drained()
             await self.documents.drained()
@@ -254,10 +254,10 @@ class Daemon:
 
 
 @asynccontextmanager
-async def _at_most(seconds: float) -> AsyncIterator[None]:
+async def _at_most(seconds: float, step: str) -> AsyncIterator[None]:
     """Give up on a step of stopping that takes too long: the next ones matter more, and the journal keeps the rest."""
     try:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError:
-        log.warning("stopping_took_too_long", limit_s=seconds)
+        log.warning("stopping_took_too_long", step=step, limit_s=seconds)

@@ -29,8 +29,8 @@ async def test_a_full_disk_closes_the_socket_acknowledges_nothing_and_loses_noth
     await whole.nothing_queued()
     mark = whole.server.mark()
     with no_room(whole.daemon.pid):
-        for id in sorted(IDS):
-            await whole.send(id)
+        for message in sorted(IDS):
+            await whole.send(message)
         await whole.server.wait("closed", since=mark, timeout_s=30)
 
         async def says_so() -> bool:

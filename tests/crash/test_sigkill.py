@@ -30,7 +30,7 @@ async def settled(whole: Whole, ids: set[str]) -> None:
     await whole.lands(ids)
     await whole.nothing_queued()
     await whole.daemon.landed()
-    assert await whole.bodies() == {id: f"text of {id}" for id in ids}
+    assert await whole.bodies() == {message: f"text of {message}" for message in ids}
 
 
 @pytest.mark.parametrize("who", ["daemon", "bridge", "both"])
@@ -38,8 +38,8 @@ async def settled(whole: Whole, ids: set[str]) -> None:
 async def test_a_kill_at_this_point_loses_nothing_and_doubles_nothing(whole: Whole, point: str, who: str) -> None:
     """Messages before, at and after the point, from two senders."""
     await restarted(whole, die=point, who=who)
-    for id in sorted(BEFORE):
-        await whole.send(id)
+    for message in sorted(BEFORE):
+        await whole.send(message)
     await whole.send("KILL-1")
     await whole.send("KILL-2")
     await whole.send("A-1", chat=BOB)
@@ -117,7 +117,7 @@ process.stdout.write = (chunk, ...rest) => {{
     const lines = String(chunk).split('\\n').map(line => {{
         if (!line.includes('"t":"commit"')) return line
         const frame = JSON.parse(line)
-        frame.entries = (frame.entries ?? []).filter(entry => entry.kind !== 'message' || !entry.source.startsWith('enc:'))
+        frame.entries = (frame.entries ?? []).filter(({{ source }}) => !source.startsWith('enc:'))
         return JSON.stringify(frame)
     }})
     return write(lines.join('\\n'), ...rest)

@@ -27,6 +27,11 @@ def marked(mark: str) -> Iterator[int]:
             continue
 
 
+def files_outside(state: Path) -> list[Path]:
+    """What lies beside the state directory."""
+    return [path for path in state.parent.rglob("*") if path.is_file() and not path.is_relative_to(state)]
+
+
 async def test_demo_once_exits_0_and_leaves_nothing_outside_its_state_directory(tmp_path: Path) -> None:
     """No process, no port (which a process would hold), no file."""
     need_emulator()
@@ -55,8 +60,7 @@ async def test_demo_once_exits_0_and_leaves_nothing_outside_its_state_directory(
     assert demo.returncode == 0, said.decode()
     assert "no difference" in said.decode()
     assert list(marked(str(tmp_path))) == []
-    outside = [path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(state)]
-    assert outside == []
+    assert files_outside(state) == []
 
 
 SENT = Sent(chat="15550002222@s.whatsapp.net", body="hi")

@@ -78,7 +78,6 @@ async def stops(daemon, number=signal.SIGTERM):
     os.kill(daemon.pid, number)
     code = await daemon.gone()
     took_s = clock.monotonic_s() - asked_s
-    print("TOOK", took_s, *daemon.lines[-12:], sep="\n")
     left = [pid for pid in processes if is_there(pid)]
     assert (code, left) == (0, []), "\n".join(daemon.lines[-30:])
     assert took_s < STOPS_WITHIN_S, "\n".join(daemon.lines[-30:])
