@@ -33,6 +33,7 @@ class Scale:
     warm_up_rounds: int = 4
     store_s: float = 2.0
     lone: int = 200
+    settle: int = 50
     encrypted: int = 10_000
     small_history: int = 10_000
     large_history: int = 50_000
@@ -45,6 +46,7 @@ QUICK = Scale(
     warm_up_rounds=1,
     store_s=0.1,
     lone=10,
+    settle=3,
     encrypted=200,
     small_history=200,
     large_history=400,
@@ -72,7 +74,7 @@ async def _chain(scale: Scale) -> dict[str, float]:
         # A cold Java would be measured otherwise.
         await journal.journal_to_landed(emulator, count=scale.journaled, rounds=scale.rounds)
         await emulator.reset()
-        latency = await chain.stanza_to_document(emulator, count=scale.lone)
+        latency = await chain.stanza_to_document(emulator, count=scale.lone, settle=scale.settle)
         await emulator.reset()
         return latency | await chain.end_to_end(emulator, count=scale.encrypted)
 

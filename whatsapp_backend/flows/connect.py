@@ -122,11 +122,6 @@ class Connector:
 
     # -- What ingest is told by the bridge -------------------------------------------------------------------------
 
-    def heeded(self, account: str) -> bool:
-        """Whether what the bridge says of this account counts."""
-        link = self._links.get(account)
-        return link is not None and link.socket.heeded
-
     def admitted(self, commit: Commit) -> Commit | None:
         """What of a commit is to be kept, if anything."""
         link = self._links.get(commit.account)

@@ -55,13 +55,11 @@ class Ingest:
 
     def on_get(self, get: Get) -> None:
         """Answer with what is stored."""
-        if self._connector.heeded(get.account):
-            self._tasks.create_task(self._get(get), name=f"get {get.id}")
+        self._tasks.create_task(self._get(get), name=f"get {get.id}")
 
     def on_find(self, find: Find) -> None:
         """Answer with what was journaled."""
-        if self._connector.heeded(find.account):
-            self._tasks.create_task(self._find(find), name=f"find {find.id}")
+        self._tasks.create_task(self._find(find), name=f"find {find.id}")
 
     def on_state(self, state: State) -> None:
         """Tell the connector."""

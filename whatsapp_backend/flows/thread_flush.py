@@ -20,6 +20,8 @@ _PAUSE_S = 1.0
 """Firestore sustains about one write a second of one document."""
 _BACKLOG_PAUSE_S = 5.0
 """In a flood a thread changes with every window; written each time it would cost more than its messages."""
+_PACE_S = 0.2
+"""Between flushes: in a busy hour some thread is always due, and a call for each costs more than its write."""
 _REMEMBERED = 10_000
 _AT_ONCE = 500
 _CONFLICTS_IN_A_ROW = 8
@@ -45,6 +47,7 @@ class ThreadFlush:
         self._dirty: dict[str, float] = {}
         """Path of a dirty thread → when it became dirty."""
         self._written: dict[str, float] = {}
+        self._flushed = 0.0
         self._started = False
 
     def note(self, changed: Iterable[MirroredThread]) -> None:
@@ -62,6 +65,7 @@ class ThreadFlush:
     def hurry(self) -> None:
         """Write what waits at the next chance, however recently it was written: we are about to stop."""
         self._written.clear()
+        self._flushed = 0.0
 
     async def due(self, *, backlog: bool) -> float | None:
         """Write what is due. Returns the seconds until the next is, None when nothing waits."""
@@ -78,7 +82,7 @@ class ThreadFlush:
     def _wait_s(self, path: str, now: float, *, backlog: bool) -> float:
         if backlog:
             return max(self._dirty[path], self._written.get(path, 0.0)) + _BACKLOG_PAUSE_S - now
-        return self._written.get(path, now - _PAUSE_S) + _PAUSE_S - now
+        return max(self._written.get(path, 0.0) + _PAUSE_S, self._flushed + _PACE_S) - now
 
     async def _remember_dirty(self) -> None:
         """After a restart: what was dirty in the mirror still is."""
@@ -101,6 +105,7 @@ class ThreadFlush:
         for path in paths:
             self._dirty.pop(path, None)
             self._written[path] = now
+        self._flushed = now
         self.note(rows)
 
     async def _attempt(self, rows: list[MirroredThread]) -> list[MirroredThread]:
