@@ -47,6 +47,7 @@ LOCAL_PROJECT = "demo-local"
 """The project of a local Firestore, unless FIREBASE_PROJECT_ID names one."""
 _WHATSAPP = "wss://web.whatsapp.com/ws/chat"
 _DISCONNECT_S = 1.5
+_STORE_S = 1.0
 _BRIDGE_S = 2.0
 _DRAIN_S = 2.5
 _WRITE_GRACE_S = 1.0
@@ -86,7 +87,9 @@ class Daemon:
         self._documents = documents
         self._clock = clock or SystemClock()
         self._rng = random.Random()  # noqa: S311 -- it spreads reconnects, and keeps no secret
+        # Two of them: what one of them lands says nothing of what holds the other up.
         self._lander = Lander(documents.store, self._clock)
+        self._account_lander = Lander(documents.store, self._clock)
         self._reached_firestore = False
 
     async def run(self, stop: asyncio.Event, started: Callable[[int], None]) -> None:
@@ -97,7 +100,7 @@ class Daemon:
             launch = await self._launch()
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self.gateway = BridgeGateway(launch, clock=self._clock, rng=self._rng)
-            self.documents = AccountDocuments(self._lander, self._clock, worker=self._worker())
+            self.documents = AccountDocuments(self._account_lander, self._clock, worker=self._worker())
             self.publisher = Publisher(
                 journal=store,
                 mirror=store,
@@ -123,9 +126,8 @@ class Daemon:
             await stack.enter_async_context(nudges.nudging(prune=self._prune))
             port = await stack.enter_async_context(self._serving())
             loops = [
-                tasks.create_task(self.publisher.run(), name="publish"),
+                tasks.create_task(self._publish(), name="publish"),
                 tasks.create_task(self.documents.run(), name="account documents"),
-                tasks.create_task(self._reach_firestore(), name="reach Firestore"),
             ]
             bridge = tasks.create_task(self.gateway.run(ingest), name="bridge")
             started(port)
@@ -181,23 +183,27 @@ class Daemon:
             await self.connector.stop()
         async with _at_most(_BRIDGE_S, "bridge"):
             await self.gateway.stop()
-            await self.store.bridge_stopped()
         bridge.cancel()
+        async with _at_most(_STORE_S, "store"):
+            await self.store.bridge_stopped()  # also when it had to be killed: we asked for it, it did not crash
         async with _at_most(_DRAIN_S, "landing"):
             self.publisher.nudge()
             await self.publisher.drained()
             await self.documents.drained()
-        log.info("stopped", position=self.publisher.position, journal_end=await self.store.end())
+        log.info("stopped", position=self.publisher.position)
 
     def _on_published(self, published: Published) -> None:
-        self._reached_firestore = True
         self._log_lines.on_published(published)
         self.documents.on_published(published)
 
-    async def _reach_firestore(self) -> None:
-        """One read at start: an operator wants to know at once that the credentials are wrong."""
+    async def _publish(self) -> None:
+        """Publish, once a read has shown that this is our Firestore.
+
+        A wrong one might refuse every document for good, and each would be parked.
+        """
         await self._lander.read(["accounts/-"])
         self._reached_firestore = True
+        await self.publisher.run()
 
     async def _prune(self) -> None:
         now_ms = self._clock.wall_ms()
@@ -261,3 +267,5 @@ async def _at_most(seconds: float, step: str) -> AsyncIterator[None]:
             yield
     except TimeoutError:
         log.warning("stopping_took_too_long", step=step, limit_s=seconds)
+    except StoreUnwell as error:
+        log.warning("stopping_without_the_store", step=step, reason=str(error))

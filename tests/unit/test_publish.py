@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.domain.journal import Commit, NewEntry
+from whatsapp_backend.domain.mirror import Progress
+from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.publish import CONSUMER, Published, Publisher
 from whatsapp_backend.testing.memory_documents import Fault, MemoryDocuments
@@ -393,4 +396,47 @@ def canonical(documents: MemoryDocuments) -> dict[str, Any]:
             if name not in ("createdAt", "syncedAt", "tsServer", "updatedAt")
         }
         for path, doc in documents.documents.items()
+    }
+
+
+async def test_a_store_that_cannot_be_read_for_a_moment_holds_publishing_and_ends_nothing(world: World) -> None:
+    """One disk error on a read is no reason to fall over."""
+    await world.journal(payload())
+    read, failures = world.store.read, iter([True, True, False])
+
+    async def failing(**kwargs: Any) -> Any:
+        if next(failures, False):
+            raise StoreUnwell("disk I/O error")
+        return await read(**kwargs)
+
+    world.store.read = failing  # type: ignore[method-assign]
+    await world.publish()
+    assert world.message()["body"] == "hi"
+
+
+async def test_all_threads_that_were_dirty_at_a_crash_are_written_after_it(world: World) -> None:
+    """More of them than are looked at together."""
+    for number in range(700):
+        await world.journal(payload(f"M{number}", chat=f"1555{number:07}@s.whatsapp.net"))
+    await world.publish()
+    rows = (await world.store.threads([path for path in world.documents.documents if path.count("/") == 1])).values()
+    before = world.documents.operations.writes
+    dirty = tuple(replace(row, dirty=True) for row in rows)
+    await world.store.advance(Progress(consumer=CONSUMER, cursor=0, threads=dirty))
+    world.publisher = World(world.store, world.documents).publisher
+    await world.journal(payload("M-new", chat="15550000001@s.whatsapp.net"))
+    await world.publish()
+    assert await world.store.dirty_threads(10) == []
+    assert world.documents.operations.writes >= before + 700
+
+
+async def test_landing_entries_again_does_not_move_the_cursor_past_what_never_landed(world: World) -> None:
+    """A replay lands what it is given, and no more is claimed."""
+    for number in range(3):
+        await world.journal(payload(f"M{number}"))
+    (*_, last) = await world.store.read(after=0, limit=10, max_bytes=1 << 20)
+    await world.publisher.land_entries([last])
+    await world.publish()
+    assert {f"M{number}" for number in range(3)} == {
+        doc.fields["waMessageId"] for path, doc in world.documents.documents.items() if "/messages/" in path
     }

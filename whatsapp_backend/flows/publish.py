@@ -38,6 +38,8 @@ _WINDOW_BYTES = 512 * 1024
 larger ones land no faster."""
 _PACE_S = 0.05
 """Between the beginnings of windows: a window of one message costs nearly what one of fifty does."""
+_BREATH = 100
+"""So many events are interpreted without letting others run."""
 _STORE_PAUSE_S = 2.0
 
 
@@ -85,20 +87,33 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish until cancelled."""
+        while True:
+            try:
+                if not self.started:
+                    await self._resume()
+                await self._round()
+            except StoreUnwell as error:  # nothing was moved: the round is simply done again
+                log.error("publishing_waits_for_the_store", consumer=CONSUMER, reason=str(error))
+                await self._clock.sleep(_STORE_PAUSE_S)
+
+    async def _resume(self) -> None:
         self.position = await self._consumers.cursor(CONSUMER)
         end = await self._journal.end()
+        await self._thread_flush.resume()
         log.info("consumer_resumes", consumer=CONSUMER, position=self.position, gap=end - self.position)
         self.started = True
-        while True:
-            self._wake.clear()
+
+    async def _round(self) -> None:
+        """Land what is there, then wait for more."""
+        self._wake.clear()
+        began = self._clock.monotonic_s()
+        while await self._window():
+            await self._thread_flush.due(backlog=True)
+            await self._clock.sleep(max(0.0, began + _PACE_S - self._clock.monotonic_s()))
             began = self._clock.monotonic_s()
-            while await self._window():
-                await self._thread_flush.due(backlog=True)
-                await self._clock.sleep(max(0.0, began + _PACE_S - self._clock.monotonic_s()))
-                began = self._clock.monotonic_s()
-            next_due_s = await self._thread_flush.due(backlog=False)
-            self._idle.set()
-            await self._sleep(next_due_s)
+        next_due_s = await self._thread_flush.due(backlog=False)
+        self._idle.set()
+        await self._sleep(next_due_s)
 
     async def drained(self) -> None:
         """Return when everything journaled has landed, threads included."""
@@ -121,22 +136,28 @@ class Publisher:
         entries = await self._journal.read(after=self.position, limit=_WINDOW_ENTRIES, max_bytes=_WINDOW_BYTES)
         if not entries:
             return False
-        published = await self.land_entries(entries)
+        published = await self.land_entries(entries, cursor=entries[-1].seq)
         self.position = entries[-1].seq
         self._on_published(published)
         return True
 
-    async def land_entries(self, entries: Sequence[Entry]) -> Published:
-        """Land these entries, whatever landed before; the cursor follows the last of them."""
-        events = [event for entry in entries for event in events_of(entry)]
+    async def land_entries(self, entries: Sequence[Entry], *, cursor: int = 0) -> Published:
+        """Land these entries, whatever landed before; a cursor beyond where we are follows."""
+        events: list[Event] = []
+        breath = _BREATH
+        for entry in entries:
+            events += events_of(entry)
+            if len(events) >= breath:
+                breath += _BREATH
+                await self._clock.sleep(0)
         seen = [event for event in events if isinstance(event, MessageSeen)]
-        landed = await self._land(seen)
-        parked = _unreadable(events) + _invalid(landed, seen)
+        landed, homeless = await self._land(seen)
+        parked = _unreadable(events) + _invalid(landed, seen) + homeless
         refused = frozenset(order for order, _, _ in parked)
         changed = await self._merged_threads(events, refused)
         progress = Progress(
             consumer=CONSUMER,
-            cursor=entries[-1].seq,
+            cursor=cursor,
             mirrored=tuple(landed.mirrored),
             threads=tuple(changed),
             parked=tuple((order // PARTS, order % PARTS, account, reason) for order, account, reason in parked),
@@ -145,16 +166,18 @@ class Publisher:
         self._thread_flush.note(changed)
         return Published(seen=seen, entries=entries, refused=refused, unchanged=landed.unchanged)
 
-    async def _land(self, seen: Sequence[MessageSeen]) -> Landed:
+    async def _land(self, seen: Sequence[MessageSeen]) -> tuple[Landed, list[tuple[int, str, str]]]:
+        """Land them; the second value is what to park, because even the place aside is somebody else's."""
         known = await self._mirror.messages({landing.path_of(one) for one in seen})
         slots, displaced = landing.slots_for(seen, known)
         if displaced:
             aside = {one.order: landing.aside(landing.path_of(one), one.sender) for one in displaced}
             known = await self._mirror.messages(aside.values())
-            moved, _ = landing.slots_for(displaced, known, lambda one: aside[one.order])
+            moved, displaced = landing.slots_for(displaced, known, lambda one: aside[one.order])
             slots |= moved
-            log.warning("message_id_used_by_another_sender", count=len(displaced))
-        return await self._lander.land(slots.values())
+            log.warning("message_id_used_by_another_sender", count=len(aside))
+        homeless = [(one.order, one.account, "two other senders use its id already") for one in displaced]
+        return await self._lander.land(slots.values()), homeless
 
     async def _merged_threads(self, events: Iterable[Event], refused: frozenset[int]) -> list[MirroredThread]:
         """The threads that these events change, merged into what the mirror holds, dirty where there is a message."""

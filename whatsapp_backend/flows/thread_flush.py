@@ -18,6 +18,7 @@ log = structlog.get_logger()
 
 _PAUSE_S = 1.0
 """Firestore sustains about one write a second of one document."""
+_BACKLOG_LOOK_S = 0.5
 _BACKLOG_PAUSE_S = 5.0
 """In a flood a thread changes with every window; written each time it would cost more than its messages."""
 _PACE_S = 0.2
@@ -48,7 +49,7 @@ class ThreadFlush:
         """Path of a dirty thread → when it became dirty."""
         self._written: dict[str, float] = {}
         self._flushed = 0.0
-        self._started = False
+        self._looked = 0.0
 
     def note(self, changed: Iterable[MirroredThread]) -> None:
         """These threads changed in the mirror."""
@@ -69,9 +70,10 @@ class ThreadFlush:
 
     async def due(self, *, backlog: bool) -> float | None:
         """Write what is due. Returns the seconds until the next is, None when nothing waits."""
-        if not self._started:
-            await self._remember_dirty()
         now = self._clock.monotonic_s()
+        if backlog and now < self._looked + _BACKLOG_LOOK_S:
+            return None  # to look at all of them after every window would cost more than they do
+        self._looked = now
         ready = [path for path in self._dirty if self._wait_s(path, now, backlog=backlog) <= 0]
         for start in range(0, len(ready), _AT_ONCE):
             await self._flush(ready[start : start + _AT_ONCE])
@@ -84,9 +86,8 @@ class ThreadFlush:
             return max(self._dirty[path], self._written.get(path, 0.0)) + _BACKLOG_PAUSE_S - now
         return max(self._written.get(path, 0.0) + _PAUSE_S, self._flushed + _PACE_S) - now
 
-    async def _remember_dirty(self) -> None:
-        """After a restart: what was dirty in the mirror still is."""
-        self._started = True
+    async def resume(self) -> None:
+        """Write what was left dirty by an earlier life, before anything else becomes dirty."""
         while True:
             left = await self._mirror.dirty_threads(_AT_ONCE)
             fresh = [thread for thread in left if thread.path not in self._dirty]

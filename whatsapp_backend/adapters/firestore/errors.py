@@ -20,7 +20,7 @@ _MISCONFIGURED = frozenset({_NOT_FOUND, _PRECONDITION, 12})  # 12: UNIMPLEMENTED
 
 def of_write(write: Write, code: int, message: str) -> Outcome:
     """The outcome of one write that did not land, for a reason of its own."""
-    if code == _EXISTS and write.must_not_exist:
+    if write.must_not_exist and code in (_EXISTS, _PRECONDITION):
         return Outcome(result=Result.EXISTS)
     if write.updated_at_ns is not None:
         # BatchWrite says FAILED_PRECONDITION for a missing document too; version 0 is how it names one.
