@@ -65,8 +65,8 @@ class Child:
     async def start(cls, launch: Launch) -> Child:
         """Start it. Raises BridgeGone when the program cannot be run."""
         _switch_core_dumps_off()
-        try:
-            process = await asyncio.create_subprocess_exec(
+        starting = asyncio.get_running_loop().create_task(
+            asyncio.create_subprocess_exec(
                 *launch.argv,
                 cwd=launch.folder,
                 env=dict(launch.environment),
@@ -75,7 +75,16 @@ class Child:
                 stderr=PIPE,
                 limit=_PIPE_CHUNK_BYTES,
                 start_new_session=True,
-            )
+            ),
+            name="start the bridge",
+        )
+        try:
+            process = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # asyncio, cancelled while it connects the pipes, leaves some open: let it finish, then end the child.
+            with suppress(OSError):
+                await cls(await starting).end()
+            raise
         except OSError as error:
             raise BridgeGone(f"cannot start {launch.argv[0]}: {error.strerror}") from error
         return cls(process)
@@ -118,8 +127,12 @@ class Child:
         """Kill it if it still runs, and wait until it is reaped and its pipes are closed."""
         self.signal(signal.SIGKILL)
         self._stdin.close()
-        # Reads what is left in the pipes: an unread pipe would keep the transport, and with it the child, for ever.
-        await self._process.communicate()
+        try:
+            # Reads what is left in the pipes: an unread pipe would keep the transport, and with it the child, for ever.
+            await self._process.communicate()
+        finally:
+            # asyncio offers no other way to be sure of it when this is cancelled.
+            self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _switch_core_dumps_off() -> None:
