@@ -187,3 +187,26 @@ async def test_the_qr_route_answers_programs_and_people(whole: Whole) -> None:
 
     assert code not in str(await until(document))
     assert PHONE != "+15550009999"
+
+
+async def test_odd_ids_and_reused_ids_land_safely_each_under_its_own_document(whole: Whole) -> None:
+    """Ids are chosen by senders: slashes, dots, tildes, reserved forms, 1,500 bytes; and somebody else's id."""
+    odd = {"a/b", ".", "..", "~", "x~01234567", "__x__", "a%2Fb", "é" * 750, "y" * 1500}
+    for message in sorted(odd):
+        await whole.send(message)
+    await whole.lands(odd)
+    await whole.server.op("group", id=GROUP, subject="Team", members=[ANA, BOB, whole.phone])
+    await whole.send("SAME", chat=GROUP, from_=ANA, text="by Ana")
+    await whole.lands({"SAME"})
+    await whole.send("SAME", chat=GROUP, from_=BOB, text="by Bob")
+
+    async def both() -> bool:
+        found = [one["body"] for one in (await whole.documents()).values() if one["waMessageId"] == "SAME"]
+        return sorted(found) == ["by Ana", "by Bob"]
+
+    await until(both)
+    await whole.nothing_queued()
+    landed = await whole.documents()
+    assert len(landed) == len(odd) + 2
+    assert landed[f"threads/{whole.account}__{GROUP}/messages/SAME"]["body"] == "by Ana"
+    assert {one["waMessageId"] for one in landed.values()} == odd | {"SAME"}

@@ -1,7 +1,9 @@
 """Document ids: safe for Firestore, and two message ids never share one."""
 
 import re
+import time
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -46,6 +48,21 @@ def test_two_ids_never_share_a_document(one: str, other: str) -> None:
 def test_what_lies_aside_never_meets_a_plain_id(one: str, other: str, sender: str) -> None:
     """`~` does not come out of the encoding except doubled, for what is too long."""
     assert other_sender(encoded(one), sender) != encoded(other)
+
+
+def test_an_id_of_a_megabyte_is_cheap() -> None:
+    """Only what is kept of it is encoded."""
+    began = time.process_time()
+    made = encoded("/" * 1_000_000)
+    assert time.process_time() - began < 0.1  # it took half a second
+    assert made.startswith("%2F" * 400) and len(made) <= 1492
+    assert encoded("/" * 1_000_001) != made
+
+
+@pytest.mark.parametrize("text", [".", "..", "", "__x__", "a/b", "x" * 1501])
+def test_what_is_no_document_id_is_refused(text: str) -> None:
+    """Firestore would."""
+    assert not is_document_id(text)
 
 
 def test_an_ordinary_id_is_itself() -> None:

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from whatsapp_backend.domain.events import ChatNamed, Content, MessageSeen, Origin, Status
 from whatsapp_backend.rules import messages, threads
+from whatsapp_backend.rules.content import MEDIA_DETAILS
 from whatsapp_backend.rules.identity import ME
 
 ACCOUNT = "account_demo_0a"
 CHAT = "15550001111@s.whatsapp.net"
+LID = "88000000000007@lid"
 
 media = st.fixed_dictionaries(
     {"type": st.just("image")},
@@ -21,6 +23,8 @@ media = st.fixed_dictionaries(
         "mediaKey": st.sampled_from(["SS8=", "TT8="]),
         "sizeBytes": st.integers(0, 3),
         "caption": st.sampled_from(["c", "d"]),
+        "fileSha256": st.sampled_from(["AA==", "BB=="]),
+        "url": st.sampled_from(["https://files.example.com/1", "https://files.example.com/2"]),
     },
 )
 contents = st.one_of(
@@ -42,9 +46,11 @@ def sightings(draw: st.DrawFn, *, ids: tuple[str, ...] = ("M1",), own: bool | No
             client_jid=CHAT,
             message_id=(message_id := draw(st.sampled_from(ids))),
             sender=ME if mine else CHAT,
+            sender_lid=None if mine else draw(st.sampled_from([None, LID])),
             sender_name=None if mine else draw(st.sampled_from([None, "Ana", "Anna"])),
             sent_at_ms=draw(st.sampled_from([1795328371000, 1795328372000, 1795328373000])),
             origin=(origin := draw(st.sampled_from(Origin))),
+            activity_at_ms=draw(st.sampled_from([None, 1795328370000])),
             sync_source="history_sync" if origin is Origin.HISTORY else "realtime",
             status=draw(st.sampled_from(Status)),
             failed=draw(st.booleans()),
@@ -75,10 +81,14 @@ def test_merging_into_a_document_read_back_is_merging_into_memory(
     before: list[MessageSeen], after: list[MessageSeen], rng: random.Random
 ) -> None:
     """The clocks lie in the document, so nothing is lost by forgetting everything else."""
-    after = [replace(one, sender=before[0].sender, key=before[0].key) for one in after]
+    mine = before[0].sender == ME
+    after = [
+        replace(one, sender=before[0].sender, sender_lid=None if mine else one.sender_lid, key=before[0].key)
+        for one in after
+    ]
     landed = reduce(messages.merged, map(messages.state_of, before))
-    read_back = messages.state_in(messages.fields_of(landed))
     incoming = reduce(messages.merged, map(messages.state_of, after))
+    read_back = messages.state_in(messages.fields_of(landed), incoming)
     assert messages.fields_of(messages.merged(read_back, incoming)) == messages.fields_of(
         messages.merged(landed, incoming)
     )
@@ -110,6 +120,20 @@ def test_content_never_gives_way_to_what_we_do_not_know(seen: list[MessageSeen])
         assert state.content.kind != "unknown"
 
 
+@given(sightings())
+def test_what_a_message_says_of_its_media_is_never_mixed_from_two_sightings(seen: list[MessageSeen]) -> None:
+    """A key of the one opens no file of the other; what others put beside it is kept."""
+    landed = reduce(messages.merged, map(messages.state_of, seen)).content
+    kinds = [one.content for one in seen if (one.content.kind, one.content.body) == (landed.kind, landed.body)]
+    assert told(landed) in [told(content) for content in kinds]
+    assert ("url" in (landed.media or {})) == any("url" in (one.content.media or {}) for one in seen)
+
+
+def told(content: Content) -> dict[str, object]:
+    """What the message itself says of its media."""
+    return {name: detail for name, detail in (content.media or {}).items() if name in MEDIA_DETAILS}
+
+
 names = st.builds(
     ChatNamed,
     order=st.integers(1, 1 << 40),
@@ -130,7 +154,7 @@ def test_a_thread_follows_its_newest_message_in_any_order_of_arrival(
     shuffled = [*events, *rng.choices(events, k=2)]
     rng.shuffle(shuffled)
     assert threads.fields_of(reduce(threads.merged, map(threads.state_of, shuffled))) == threads.fields_of(straight)
-    assert straight.last_at_ms == max(one.sent_at_ms for one in seen)
-    read_back = threads.state_in(threads.fields_of(straight))
+    assert straight.last_at_ms == max(one.activity_at_ms or one.sent_at_ms for one in seen)
+    read_back = threads.state_in(threads.fields_of(straight), straight)
     assert threads.fields_of(read_back) == threads.fields_of(straight)
     assert straight.name in {"Family", "Friends"} if named else straight.name in {None, "Ana", "Anna"}

@@ -9,6 +9,7 @@ from whatsapp_backend.rules.identity import (
     certainly_differ,
     chat_of,
     phone_of,
+    sender_lid_of,
     sender_of,
 )
 
@@ -63,6 +64,35 @@ def test_a_lid_and_a_phone_number_may_be_one_person_but_two_numbers_are_not() ->
     assert certainly_differ("15550002222@s.whatsapp.net", "15550001111@s.whatsapp.net")
     assert certainly_differ(ME, "88000000000007@lid")
     assert not certainly_differ(ME, ME)
+
+
+@pytest.mark.parametrize(
+    ("one", "one_lid", "other", "other_lid", "differ"),
+    [
+        ("88000000000001@lid", None, "15550006666@s.whatsapp.net", "88000000000002@lid", True),
+        ("88000000000001@lid", None, "15550006666@s.whatsapp.net", "88000000000001@lid", False),
+        ("88000000000001@lid", "88000000000001@lid", "15550006666@s.whatsapp.net", None, False),
+        ("15550001111@s.whatsapp.net", "88000000000001@lid", "15550006666@s.whatsapp.net", None, True),
+        ("15550006666@s.whatsapp.net", "88000000000001@lid", "15550006666@s.whatsapp.net", None, False),
+        (ME, None, "15550006666@s.whatsapp.net", "88000000000001@lid", True),
+    ],
+)
+def test_senders_differ_when_either_of_their_identities_does(
+    one: str, one_lid: str | None, other: str, other_lid: str | None, differ: bool
+) -> None:
+    """Whatever else is not known."""
+    assert certainly_differ(one, other, one_lid, other_lid) is differ
+    assert certainly_differ(other, one, other_lid, one_lid) is differ
+
+
+def test_the_lid_of_a_sender_is_found_on_either_side_of_his_number() -> None:
+    """In a conversation of two it is the chat's."""
+    lid, phone, group = "88000000000007@lid", "15550001111@s.whatsapp.net", "120363001234567890@g.us"
+    assert sender_lid_of({"remoteJid": phone, "remoteJidAlt": "88000000000007:2@LID"}) == lid
+    assert sender_lid_of({"remoteJid": lid, "remoteJidAlt": phone}) == lid
+    assert sender_lid_of({"remoteJid": group, "participant": phone, "participantAlt": lid}) == lid
+    assert sender_lid_of({"remoteJid": group, "participant": phone}) is None
+    assert sender_lid_of({"remoteJid": lid, "fromMe": True}) is None
 
 
 def test_digits_of_a_lid_are_never_a_phone_number() -> None:

@@ -13,10 +13,13 @@ from whatsapp_backend.rules.interpret import events_of
 CHAT = "15550001111@s.whatsapp.net"
 
 
+RECEIVED_AT_MS = 1795328372000
+
+
 def entry(payload: Any, *, kind: str = "message", origin: str = "live", problem: str | None = None) -> Entry:
     """An entry at place 7."""
     text = None if payload is None else orjson.dumps(payload)
-    new = NewEntry(kind=kind, source="s", origin=origin, received_at_ms=1, payload=text, problem=problem)
+    new = NewEntry(kind=kind, source="s", origin=origin, received_at_ms=RECEIVED_AT_MS, payload=text, problem=problem)
     return Entry(seq=7, account="account_demo_0a", new=new)
 
 
@@ -128,6 +131,75 @@ def test_a_history_record_tells_of_each_message_and_name_in_order() -> None:
     assert isinstance(broken, Unreadable) and broken.order == 7 * PARTS + 1
     assert isinstance(named, ChatNamed) and named.name == "Ana Pop"
     assert [event.order for event in (one, broken, two, named)] == [7 * PARTS + part for part in range(4)]
+
+
+@pytest.mark.parametrize("chat", [None, 5, "x", [], {"id": CHAT, "name": "Ana", "pnJid": "\ufffe"}])
+def test_a_chat_that_cannot_be_read_costs_only_itself(chat: Any) -> None:
+    """Never the messages of its record, nor the names after it."""
+    chats = [chat, {"id": CHAT, "name": "Ana Pop"}]
+    payload = {"syncType": 2, "messages": [message({"conversation": "a"})], "chats": chats}
+    seen, *odd, named = events_of(entry(payload, kind="history", origin="history"))
+    assert isinstance(seen, MessageSeen)
+    assert isinstance(named, ChatNamed) and (named.name, named.order) == ("Ana Pop", 7 * PARTS + 2)
+    assert all(isinstance(event, Unreadable) and event.order == 7 * PARTS + 1 for event in odd) or chat
+
+
+@pytest.mark.parametrize(("field", "value"), [("chats", 5), ("chats", "x"), ("messages", 5), ("messages", {"a": 1})])
+def test_a_list_that_is_none_costs_only_itself(field: str, value: Any) -> None:
+    """What stands beside it is read."""
+    good = {"messages": [message({"conversation": "a"})], "chats": [{"id": CHAT, "name": "Ana Pop"}]}
+    events = events_of(entry({"syncType": 2, **good, field: value}, kind="history", origin="history"))
+    assert sorted(type(event).__name__ for event in events) == sorted(
+        ["Unreadable", "ChatNamed" if field == "messages" else "MessageSeen"]
+    )
+
+
+def test_a_message_of_a_history_that_the_bridge_could_not_decode_is_parked_alone() -> None:
+    """Only its raw bytes are there."""
+    messages = [{"raw": "aGk="}, message({"conversation": "a"})]
+    odd, seen = events_of(entry({"syncType": 2, "messages": messages}, kind="history", origin="history"))
+    assert isinstance(odd, Unreadable) and "decoded" in odd.reason
+    assert isinstance(seen, MessageSeen)
+
+
+@pytest.mark.parametrize("kind", ["message", "history", "receipt", "update", "history-notice", "debt", "something new"])
+def test_what_could_not_be_decoded_is_parked_whatever_it_is(kind: str) -> None:
+    """Its kind may be projected one day."""
+    (event,) = events_of(entry(None, kind=kind, problem="bad protobuf"))
+    assert isinstance(event, Unreadable) and event.reason == "bad protobuf"
+
+
+def test_quotes_nested_without_end_are_parked() -> None:
+    """Deeper than Python calls, though not deeper than JSON goes."""
+    head = orjson.dumps(message({}))
+    inner = b'{"x":{"contextInfo":{"stanzaId":"M0","quotedMessage":' * 330 + b"{}" + b"}}}" * 330
+    nested = head.replace(b'"message":{}', b'"message":' + inner)
+    new = NewEntry(kind="message", source="s", origin="live", received_at_ms=1, payload=nested)
+    (event,) = events_of(Entry(seq=7, account="account_demo_0a", new=new))
+    assert isinstance(event, Unreadable)
+
+
+@pytest.mark.parametrize(("length", "kept"), [(200_000, True), (200_001, False)])
+def test_a_thumbnail_that_would_fill_the_document_is_left_out(length: int, kept: bool) -> None:
+    """The message lands without it; the journal has it."""
+    seen = only(message({"imageMessage": {"mimetype": "image/jpeg", "jpegThumbnail": "A" * length}}))
+    assert seen.content.media is not None
+    assert ("thumbBase64" in seen.content.media) is kept
+
+
+@pytest.mark.parametrize(("ahead_ms", "activity"), [(0, None), (86_400_000, None), (86_401_000, 86_400_000)])
+def test_a_time_far_ahead_moves_the_thread_a_day_at_most(ahead_ms: int, activity: int | None) -> None:
+    """The message keeps the time it claims."""
+    seen = only(message({"conversation": "hi"}, messageTimestamp=RECEIVED_AT_MS + ahead_ms))
+    assert seen.sent_at_ms == RECEIVED_AT_MS + ahead_ms
+    assert seen.activity_at_ms == (None if activity is None else RECEIVED_AT_MS + activity)
+
+
+def test_both_identities_of_a_sender_are_kept() -> None:
+    """By them two senders of one id are told apart."""
+    key = {"remoteJid": "120363001234567890@g.us", "participant": "88000000000007:3@lid", "participantAlt": CHAT}
+    seen = only(message({"conversation": "hi"}, key=key))
+    assert (seen.sender, seen.sender_lid) == (CHAT, "88000000000007@lid")
 
 
 @pytest.mark.parametrize(

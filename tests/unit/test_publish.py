@@ -25,6 +25,7 @@ ACCOUNT = "account_demo_0a"
 ANA = "15550001111@s.whatsapp.net"
 BOB = "15550002222@s.whatsapp.net"
 GROUP = "120363001234567890@g.us"
+RECEIVED_AT_MS = 1795400000000
 
 
 class Quick(SystemClock):
@@ -70,7 +71,7 @@ class World:
             kind=kind,
             source=source or f"enc:{self._sources}",
             origin=origin,
-            received_at_ms=1,
+            received_at_ms=RECEIVED_AT_MS,
             payload=orjson.dumps(content),
         )
         await self.store.commit(Commit(account=ACCOUNT, id=str(self._sources), entries=(new,)))
@@ -328,6 +329,70 @@ async def test_a_restart_between_landing_and_cursor_changes_nothing(world: World
     assert world.message() == before
 
 
+def bodies(world: World) -> dict[str, Any]:
+    """What each message document says."""
+    found = world.documents.documents.items()
+    return {path.rpartition("/")[2]: doc.fields["body"] for path, doc in found if "/messages/" in path}
+
+
+@pytest.mark.parametrize("window", ["one", "two"])
+async def test_an_id_cannot_be_stolen_by_one_whose_number_is_known(world: World, window: str) -> None:
+    """The author is known by LID only, the other by LID and number: two LIDs are two people."""
+    await world.journal(payload(chat=GROUP, participant="99000000000001@lid", text="true"))
+    if window == "two":
+        await world.publish()
+    evil = {"participant": "99000000000002@lid", "participantAlt": BOB}
+    await world.journal(payload(chat=GROUP, text="evil", **evil))
+    await world.publish()
+    assert bodies(world)["M1"] == "true"
+    assert sorted(bodies(world).values()) == ["evil", "true"]
+
+
+async def test_both_identities_of_a_sender_are_remembered_in_the_document(world: World) -> None:
+    """His number, then his LID, then somebody else's LID: also for who has nothing but the document."""
+    await world.journal(payload(chat=GROUP, participant=ANA, participantAlt="99000000000001@lid", text="true"))
+    await world.publish()
+    async with MemoryStore.opened() as fresh:
+        other = World(fresh, world.documents)
+        await other.journal(payload(chat=GROUP, participant="99000000000001@lid", text="true"))
+        await other.journal(payload(chat=GROUP, participant="99000000000002@lid", text="evil"))
+        await other.publish()
+    assert bodies(world)["M1"] == "true"
+    assert sorted(bodies(world).values()) == ["evil", "true"]
+
+
+async def test_a_message_we_did_not_know_at_first_becomes_the_preview_once_we_do(world: World) -> None:
+    """The thread shows what the message shows."""
+    await world.journal({**payload(), "message": {"somethingNew": {}}})
+    await world.publish()
+    await world.journal(payload(text="real"), source="enc:resent")
+    await world.publish()
+    assert world.message()["body"] == world.thread()["lastMessagePreview"] == "real"
+
+
+async def test_a_message_from_the_future_pins_its_thread_to_the_top_for_a_day_at_most(world: World) -> None:
+    """The document keeps the time it claims; later messages get past it."""
+    await world.journal(payload("F", at=253402300799, text="forever"))
+    await world.publish()
+    assert world.message("F")["tsClientMs"] == 253402300799000
+    assert world.thread()["lastMessageAtMs"] == RECEIVED_AT_MS + 86_400_000
+    await world.journal(payload("N", at=RECEIVED_AT_MS // 1000 + 86_400, text="real"))
+    await world.publish()
+    assert world.thread()["lastMessagePreview"] == "real"
+
+
+async def test_syncing_again_without_names_costs_nothing_when_merge_states_have_aged_out(world: World) -> None:
+    """A history often lacks the names that live messages had."""
+    await world.journal(payload())
+    await world.publish()
+    await world.store.prune(landed_before_ms=0, state_before_ms=1 << 50)
+    before = (world.documents.operations.writes, world.documents.operations.reads)
+    nameless = {name: value for name, value in payload().items() if name != "pushName"}
+    await world.journal({"syncType": 2, "messages": [nameless]}, kind="history", origin="history")
+    await world.publish()
+    assert (world.documents.operations.writes, world.documents.operations.reads) == before
+
+
 ENTRIES = st.lists(
     st.tuples(
         st.sampled_from(["M1", "M2", "M3"]),
@@ -371,7 +436,11 @@ def _entry(place: int, entry: tuple[str, str, str | None, int]) -> NewEntry:
     if media_key:
         content["message"] = {"imageMessage": {"caption": "c", "mediaKey": media_key}}
     return NewEntry(
-        kind="message", source=f"enc:{place}", origin=origin, received_at_ms=1, payload=orjson.dumps(content)
+        kind="message",
+        source=f"enc:{place}",
+        origin=origin,
+        received_at_ms=RECEIVED_AT_MS,
+        payload=orjson.dumps(content),
     )
 
 

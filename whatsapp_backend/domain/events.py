@@ -59,6 +59,10 @@ class MessageSeen:
     failed: bool
     content: Content
     key: Mapping[str, Any]
+    sender_lid: str | None = None
+    """The sender's LID where the key tells it, also when `sender` is the phone number."""
+    activity_at_ms: int | None = None
+    """How far it may move its thread, where its own time cannot be believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ class MessageState:
     name_order: int
     content: Content
     content_order: int
+    sender_lid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class ThreadState:
     last_at_ms: int = 0
     last_id: str = ""
     last_order: int = 0
+    last_richness: int = 0
     last_preview: str = ""
     last_direction: str = ""
     last_sender_name: str | None = None

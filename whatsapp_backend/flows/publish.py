@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from whatsapp_backend.clock import Clock
+from whatsapp_backend.clock import Clock, within
 from whatsapp_backend.domain.events import PARTS, Event, MessageSeen, Unreadable
 from whatsapp_backend.domain.journal import Entry
 from whatsapp_backend.domain.mirror import MirroredThread, Progress
@@ -125,11 +125,7 @@ class Publisher:
             await self._idle.wait()
 
     async def _sleep(self, at_most_s: float | None) -> None:
-        try:
-            async with asyncio.timeout(at_most_s):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+        await within(self._clock, at_most_s, self._wake.wait())
 
     async def _window(self) -> bool:
         """Land one window. False when there was nothing to land."""

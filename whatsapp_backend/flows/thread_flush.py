@@ -156,5 +156,6 @@ def _merged(row: MirroredThread, document: Document | None) -> MirroredThread:
     """What our thread becomes beside the document that is there; without one it is created again."""
     if document is None:
         return replace(row, updated_at_ns=None)
-    state = threads.merged(threads.loaded(row.state), threads.state_in(document.fields))
+    ours = threads.loaded(row.state)
+    state = threads.merged(ours, threads.state_in(document.fields, ours))
     return replace(row, state=threads.dumped(state), updated_at_ns=document.updated_at_ns)

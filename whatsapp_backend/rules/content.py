@@ -42,6 +42,7 @@ _MEDIA = {
     "documentMessage": "document",
     "stickerMessage": "sticker",
 }
+_FETCHED = frozenset(_MEDIA.values())
 _PREVIEWS = {
     "contactMessage": "[Contact]",
     "contactsArrayMessage": "[Contact]",
@@ -52,6 +53,28 @@ _PREVIEWS = {
     "pollCreationMessageV3": "[Poll]",
 }
 _PREVIEW_CHARACTERS = 100
+_THUMBNAIL_CHARACTERS = 200_000
+"""A longer one is no thumbnail, and the message would not fit into a document with it."""
+
+MEDIA_DETAILS = frozenset(
+    {
+        "type",
+        "mimetype",
+        "filename",
+        "sizeBytes",
+        "caption",
+        "seconds",
+        "width",
+        "height",
+        "ptt",
+        "thumbBase64",
+        "mediaKey",
+        "directPath",
+        "fileSha256",
+        "fileEncSha256",
+    }
+)
+"""What a message itself says of its media. Anything else in a document's `media` was put there by others."""
 
 
 def content_of(message: Proto) -> Content | None:
@@ -71,6 +94,13 @@ def preview_of(content: Content) -> str:
     if content.kind == "unknown":
         return _PREVIEWS.get(content.content_kind or "", "[Message]")
     return f"[{content.kind.capitalize()}]" if content.kind != "text" else ""
+
+
+def richness(content: Content) -> int:
+    """How much a sighting shows: nothing that we know, media that cannot be fetched, or all of it."""
+    if content.kind == "unknown":
+        return 0
+    return 1 if content.kind in _FETCHED and not (content.media and content.media.get("mediaKey")) else 2
 
 
 def _unwrapped(message: Proto) -> Proto:
@@ -108,7 +138,7 @@ def _media(field: str, value: Any) -> Content:
         "width": part.get("width"),
         "height": part.get("height"),
         "ptt": part.get("ptt") or None,
-        "thumbBase64": part.get("jpegThumbnail"),
+        "thumbBase64": _thumbnail(part.get("jpegThumbnail")),
         "mediaKey": part.get("mediaKey"),
         "directPath": part.get("directPath"),
         "fileSha256": part.get("fileSha256"),
@@ -120,6 +150,10 @@ def _media(field: str, value: Any) -> Content:
         media={name: detail for name, detail in details.items() if detail is not None},
         quoted=_quoted(part),
     )
+
+
+def _thumbnail(thumbnail: Any) -> Any:
+    return None if isinstance(thumbnail, str) and len(thumbnail) > _THUMBNAIL_CHARACTERS else thumbnail
 
 
 def _unknown(field: str, value: Any) -> Content:

@@ -9,8 +9,10 @@ from functools import lru_cache
 _PLAIN = re.compile(rb"[A-Za-z0-9._@:+=-]+")
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
 _ENCODED = re.compile(r"[A-Za-z0-9._@:+=~%-]+")
+_BYTES = tuple(chr(byte) if _PLAIN.fullmatch(bytes([byte])) else f"%{byte:02X}" for byte in range(256))
 _LIMIT = 1500
 """Firestore's, in bytes."""
+_KEPT = 1400
 _LONGEST = _LIMIT - len("~01234567")
 """Room is left for another sender's suffix."""
 
@@ -22,20 +24,23 @@ def encoded(raw: str) -> str:
     its beginning and ends in `~~` and its SHA-256. `~` never comes out otherwise.
     """
     data = raw.encode("utf-8", "surrogatepass")
-    if _PLAIN.fullmatch(data):
-        text = raw
-    else:
-        text = "".join(chr(b) if _PLAIN.fullmatch(bytes([b])) else f"%{b:02X}" for b in data)
+    if len(data) > _LONGEST:  # whatever comes out is longer still: a sender may choose a megabyte
+        return _shortened("".join(map(_BYTES.__getitem__, data[:_KEPT])), data)
+    text = raw if _PLAIN.fullmatch(data) else "".join(map(_BYTES.__getitem__, data))
     if text in ("", ".", "..") or _RESERVED.fullmatch(text):
         text = f"%{data[0]:02X}{text[1:]}" if data else "%"
-    if len(text) > _LONGEST:
-        return f"{text[:1400]}~~{hashlib.sha256(data).hexdigest()}"
-    return text
+    return _shortened(text, data) if len(text) > _LONGEST else text
+
+
+def _shortened(text: str, data: bytes) -> str:
+    return f"{text[:_KEPT]}~~{hashlib.sha256(data).hexdigest()}"
 
 
 def is_document_id(text: str) -> bool:
     """Whether `encoded` or `other_sender` could have made it."""
-    return bool(_ENCODED.fullmatch(text)) and len(text) <= _LIMIT and not _RESERVED.fullmatch(text)
+    if text in (".", "..") or len(text) > _LIMIT:
+        return False
+    return bool(_ENCODED.fullmatch(text)) and not _RESERVED.fullmatch(text)
 
 
 def other_sender(document_id: str, sender: str) -> str:

@@ -38,7 +38,10 @@ def found(account: str, id: str, entry: Entry | None) -> Lines:
     """The answer to `find`."""
     raw = None if entry is None else entry.new.raw
     form = None if entry is None else entry.new.form
-    return _lines({"t": "found", "account": account, "id": id, "raw": _base64(raw), "form": form})
+    frame: dict[str, object] = {"t": "found", "account": account, "id": id, "raw": _base64(raw), "form": form}
+    if entry is not None and entry.new.envelope is not None:
+        frame["envelope"] = orjson.Fragment(entry.new.envelope)
+    return _lines(frame)
 
 
 def halt(account: str, reason: str) -> Lines:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 ME = "me"
@@ -28,6 +29,7 @@ def e164(phone: str) -> str:
     return f"+{digits}"
 
 
+@lru_cache(1024)
 def canonical_jid(raw: str) -> str:
     """The one spelling of a JID. Device suffixes go before digits are looked at, or `1555:12` would become `155512`."""
     jid = raw.strip().lower()
@@ -61,11 +63,17 @@ def phone_of(jid: str) -> str | None:
     return f"+{user}" if is_phone(jid) and _E164.fullmatch(user) else None
 
 
-def certainly_differ(one: str, other: str) -> bool:
-    """Whether two senders are certainly two people. A LID against a phone number may be one person."""
+def certainly_differ(one: str, other: str, one_lid: str | None = None, other_lid: str | None = None) -> bool:
+    """Whether two senders are certainly two people: two LIDs, or two phone numbers, whatever else is not known.
+
+    A LID against a phone number may be one person.
+    """
     if ME in (one, other):
         return one != other
-    return one != other and (is_phone(one), is_lid(one)) == (is_phone(other), is_lid(other))
+    lids = (one if is_lid(one) else one_lid, other if is_lid(other) else other_lid)
+    if all(lids) and lids[0] != lids[1]:
+        return True
+    return one != other and not (is_lid(one) or is_lid(other)) and is_phone(one) == is_phone(other)
 
 
 def chat_of(key: Mapping[str, Any]) -> str:
@@ -81,6 +89,24 @@ def sender_of(key: Mapping[str, Any]) -> str | None:
     if is_person(chat):
         return chat
     return _person(key["participant"], key.get("participantAlt")) if key.get("participant") else None
+
+
+def sender_lid_of(key: Mapping[str, Any]) -> str | None:
+    """The sender's LID, where the key tells it."""
+    if key.get("fromMe"):
+        return None
+    chat = key.get("remoteJid")
+    if isinstance(chat, str) and is_person(canonical_jid(chat)):
+        return lid_among(chat, key.get("remoteJidAlt"))
+    return lid_among(key.get("participant"), key.get("participantAlt"))
+
+
+def lid_among(*jids: Any) -> str | None:
+    """The first of them that is a LID."""
+    for jid in jids:
+        if isinstance(jid, str) and "lid" in jid.lower() and is_lid(canonical := canonical_jid(jid)):
+            return canonical
+    return None
 
 
 def _person(jid: Any, alternative: Any) -> str:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from whatsapp_backend.domain.events import MessageSeen
 from whatsapp_backend.domain.mirror import Mirrored
 from whatsapp_backend.domain.states import MessageState
-from whatsapp_backend.domain.writes import Document, Write
+from whatsapp_backend.domain.writes import Document, Fields, Write
 from whatsapp_backend.rules import messages
 from whatsapp_backend.rules.document_ids import message_path, other_sender, thread_id
 from whatsapp_backend.rules.identity import certainly_differ
+
+_ABSENT = object()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Slot:
     incoming: MessageState
     orders: list[int] = field(default_factory=list)
     base: MessageState | None = None
+    read: Fields | None = None
+    """The document that `base` was read from; it may lack fields that `base` has, or spell them differently."""
     updated_at_ns: int | None = None
     must_read: bool = False
     was_read: bool = False
@@ -47,7 +51,9 @@ def aside(path: str, sender: str | None) -> str:
 
 def is_anothers(state: MessageState | None, seen: MessageState) -> bool:
     """Whether a document certainly holds somebody else's message under the same id."""
-    return bool(state and state.sender and seen.sender and certainly_differ(state.sender, seen.sender))
+    if not (state and state.sender and seen.sender):
+        return False
+    return certainly_differ(state.sender, seen.sender, state.sender_lid, seen.sender_lid)
 
 
 def slots_for(
@@ -66,7 +72,7 @@ def slots_for(
                 displaced.append(one)
                 continue
             slots[path] = slot
-        elif is_anothers(slot.base or slot.incoming, state):
+        elif is_anothers(slot.base, state) or is_anothers(slot.incoming, state):
             displaced.append(one)
             continue
         else:
@@ -95,14 +101,29 @@ def _slot(path: str, state: MessageState, mirrored: Mirrored | None) -> Slot:
 def settle(slot: Slot, document: Document | None) -> bool:
     """Take in what was read. False when the document turned out to be another sender's: the slot must move aside.
 
-    Raises ValueError, and leaves `must_read` on, for a document that is no message.
+    Raises ValueError, and nothing else, and leaves `must_read` on, for a document that cannot be merged with.
     """
-    base = messages.state_in(document.fields) if document else None
+    base = _base_in(document, slot.incoming) if document else None
     if is_anothers(base, slot.incoming):
         return False
-    slot.base, slot.updated_at_ns = base, document.updated_at_ns if document else None
+    slot.base, slot.read, slot.updated_at_ns = base, None, None
+    if document:
+        slot.read, slot.updated_at_ns = document.fields, document.updated_at_ns
     slot.must_read, slot.was_read = False, True
     return True
+
+
+def _base_in(document: Document, incoming: MessageState) -> MessageState:
+    """The state in a document, tried out: others may have written anything there, and it must not stop the queue."""
+    try:
+        base = messages.state_in(document.fields, incoming)
+        outcome = messages.merged(base, incoming)
+        messages.fields_of(outcome)
+        messages.dumped(outcome)
+        messages.digest(outcome)
+    except Exception as error:
+        raise ValueError(f"not a message document ({type(error).__name__})") from error
+    return base
 
 
 def write_for(slot: Slot) -> Write | None:
@@ -118,7 +139,10 @@ def write_for(slot: Slot) -> Write | None:
     if outcome == slot.base:
         return None
     before, after = messages.fields_of(slot.base), messages.fields_of(outcome)
-    changed = tuple(sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)))
+    held = before if slot.read is None else slot.read
+    changed = tuple(
+        sorted(name for name in before.keys() | after.keys() if held.get(name, _ABSENT) != after.get(name, _ABSENT))
+    )
     return Write(
         path=slot.path,
         fields={name: after[name] for name in changed if name in after},

@@ -15,13 +15,16 @@ from typing import Any
 import orjson
 
 from whatsapp_backend.domain.events import Content, MessageSeen, Origin, Status
-from whatsapp_backend.domain.moments import at_ms
+from whatsapp_backend.domain.moments import YEAR_10000_MS, at_ms
 from whatsapp_backend.domain.states import MessageState
+from whatsapp_backend.rules.content import MEDIA_DETAILS, richness
 from whatsapp_backend.rules.document_ids import thread_id
-from whatsapp_backend.rules.identity import ME, is_phone
+from whatsapp_backend.rules.identity import ME, canonical_jid, is_phone, lid_among, sender_lid_of, sender_of
+from whatsapp_backend.rules.stored import integer, json_object, moment_ms, typed
 
 SERVER_TIMES_ONCE = ("createdAt", "syncedAt", "tsServer", "updatedAt")
 SERVER_TIMES_AGAIN = ("updatedAt",)
+_ORIGINS = {origin.name.lower(): origin for origin in Origin}
 _FOREIGN = 1 << 62
 """The clock of what an earlier generation of the system wrote without clocks: anything of ours wins over it."""
 
@@ -45,31 +48,39 @@ def state_of(seen: MessageSeen) -> MessageState:
         name_order=seen.order if seen.sender_name else _FOREIGN,
         content=seen.content,
         content_order=seen.order,
+        sender_lid=seen.sender_lid,
     )
 
 
 def merged(one: MessageState, other: MessageState) -> MessageState:
     """The state after both."""
-    first, later = (one, other) if one.first <= other.first else (other, one)
-    named = min(one, other, key=lambda state: state.name_order)
-    best = min(one, other, key=lambda state: (-_richness(state.content), state.content_order))
+    first = one if one.first <= other.first else other
+    named = min(one, other, key=lambda state: (state.name_order, not state.name, state.name or ""))
+    best, less = (one, other) if _content_rank(one) <= _content_rank(other) else (other, one)
     return replace(
         first,
         sender=_better_sender(one.sender, other.sender),
+        sender_lid=min(filter(None, (one.sender_lid, other.sender_lid)), default=None),
         sent_at_ms=min(one.sent_at_ms, other.sent_at_ms),
         origin=min(one.origin, other.origin),
         status=max(one.status, other.status),
         failed=one.failed or other.failed,
         name=named.name,
         name_order=named.name_order,
-        content=replace(best.content, media=_filled_in(first.content.media, later.content.media)),
+        content=_with_additions(best.content, less.content),
         content_order=best.content_order,
     )
 
 
 def digest(state: MessageState) -> bytes:
-    """16 bytes that stay the same when the same thing is merely seen again, whatever brought it."""
-    told = (state.sender, state.sent_at_ms, state.status, state.failed, state.name, _plain(state.content))
+    """16 bytes that stay the same when the same thing is merely seen again, whatever brought it.
+
+    Without the sender's name, which a history often lacks, and without what others added to the media.
+    """
+    content = _plain(state.content)
+    if content["media"]:
+        content["media"] = {name: detail for name, detail in content["media"].items() if name in MEDIA_DETAILS} or None
+    told = (state.sender, state.sent_at_ms, state.status, state.failed, content)
     return hashlib.blake2b(orjson.dumps(told, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
@@ -115,6 +126,8 @@ def fields_of(state: MessageState) -> dict[str, Any]:
         fields["offlineSync"] = True
     if state.sender and not own:
         fields["senderJid"] = fields["senderId"] = state.sender
+        if state.sender_lid and state.sender_lid != state.sender:
+            fields["senderLid"] = state.sender_lid
     if own:
         fields["senderName"] = ME
     elif state.name:
@@ -129,12 +142,38 @@ def fields_of(state: MessageState) -> dict[str, Any]:
     return fields
 
 
-def state_in(fields: Mapping[str, Any]) -> MessageState:
-    """The state that a document holds. Raises ValueError for one that is no message document."""
-    try:
-        return _state_in(fields)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a message document: {error!r}") from error
+def state_in(fields: Mapping[str, Any], incoming: MessageState) -> MessageState:
+    """The state that a document holds, whoever wrote it, for merging with what was seen of the same message.
+
+    Earlier generations left fields out, spelled them differently, or made a stub of a receipt alone. What is absent or
+    of another type says nothing: it comes from the sighting, or is so little that the sighting wins over it.
+    """
+    clocks = typed(fields, "clocks", dict) or {}
+    key = json_object(fields.get("key")) or {}
+    own = fields.get("direction") in ("outbound", "out") or key.get("fromMe") is True
+    sender, sender_lid = (ME, None) if own else _sender_in(fields, key)
+    status = fields.get("status")
+    name = None if own else typed(fields, "senderName", str) or None
+    origin = fields.get("origin")
+    return MessageState(
+        account=incoming.account,
+        client_jid=incoming.client_jid,
+        message_id=incoming.message_id,
+        sender=sender,
+        sender_lid=sender_lid,
+        sent_at_ms=_sent_at_ms(fields) or incoming.sent_at_ms,
+        first=_clock(clocks, "first"),
+        sync_source=typed(fields, "syncSource", str) or incoming.sync_source,
+        offline=fields.get("offlineSync") is True,
+        key=key,
+        origin=_ORIGINS.get(origin, Origin.DERIVED) if isinstance(origin, str) else Origin.DERIVED,
+        status=Status(max(integer(clocks, "status", below=len(Status)) or 0, _named_status(status))),
+        failed=fields.get("failed") is True or status == "failed",
+        name=name,
+        name_order=_clock(clocks, "name") if name else _FOREIGN,
+        content=_content_in(fields),
+        content_order=_clock(clocks, "content"),
+    )
 
 
 def _plain(value: MessageState | Content) -> dict[str, Any]:
@@ -142,35 +181,32 @@ def _plain(value: MessageState | Content) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def _state_in(fields: Mapping[str, Any]) -> MessageState:
-    clocks = fields.get("clocks") or {}
-    own = fields.get("direction") in ("outbound", "out")
-    status = fields.get("status")
-    name = fields.get("senderName") if not own else None
-    sent_at_ms = fields.get("tsClientMs") or int(fields["tsClient"].timestamp() * 1000)
-    return MessageState(
-        account=fields["accountId"],
-        client_jid=fields["clientJid"],
-        message_id=fields.get("waMessageId") or fields["key"]["id"],
-        sender=ME if own else fields.get("senderJid"),
-        sent_at_ms=sent_at_ms,
-        first=clocks.get("first", _FOREIGN),
-        sync_source=fields.get("syncSource") or "history_sync",
-        offline=bool(fields.get("offlineSync")),
-        key=fields.get("key") or {},
-        origin=Origin[fields.get("origin", "derived").upper()],
-        status=Status(clocks["status"]) if "status" in clocks else _named_status(status),
-        failed=bool(fields.get("failed")) or status == "failed",
-        name=name,
-        name_order=clocks.get("name", _FOREIGN),
-        content=Content(
-            kind=fields.get("messageType") or "unknown",
-            body=fields.get("body"),
-            media=_media_in(fields.get("media")),
-            quoted=fields.get("quoted"),
-            content_kind=fields.get("contentKind"),
-        ),
-        content_order=clocks.get("content", _FOREIGN),
+def _clock(clocks: Mapping[str, Any], name: str) -> int:
+    order = integer(clocks, name, below=_FOREIGN)
+    return _FOREIGN if order is None else order
+
+
+def _sent_at_ms(fields: Mapping[str, Any]) -> int | None:
+    return integer(fields, "tsClientMs", below=YEAR_10000_MS) or moment_ms(fields.get("tsClient"))
+
+
+def _sender_in(fields: Mapping[str, Any], key: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Who sent it, and his LID: as it was written, else as the message key says."""
+    texts = {name: jid for name, jid in key.items() if isinstance(jid, str)}
+    written = typed(fields, "senderJid", str) or typed(fields, "senderId", str)
+    sender = canonical_jid(written) if written else None
+    if sender is None and "remoteJid" in texts:
+        sender = sender_of(texts)
+    return sender, lid_among(fields.get("senderLid"), sender) or sender_lid_of(texts)
+
+
+def _content_in(fields: Mapping[str, Any]) -> Content:
+    return Content(
+        kind=typed(fields, "messageType", str) or "unknown",
+        body=typed(fields, "body", str),
+        media=_media_in(fields),
+        quoted=json_object(fields.get("quoted")) or None,
+        content_kind=typed(fields, "contentKind", str),
     )
 
 
@@ -183,8 +219,8 @@ def _named_status(name: Any) -> Status:
     return Status[name.upper()] if isinstance(name, str) and name.upper() in Status.__members__ else Status.NONE
 
 
-def _richness(content: Content) -> int:
-    return 1 if content.kind == "unknown" else 2
+def _content_rank(state: MessageState) -> tuple[int, int]:
+    return (-richness(state.content), state.content_order)
 
 
 def _better_sender(one: str | None, other: str | None) -> str | None:
@@ -193,15 +229,23 @@ def _better_sender(one: str | None, other: str | None) -> str | None:
     return min(known, key=lambda sender: (sender != ME, not is_phone(sender), sender)) if known else None
 
 
-def _filled_in(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Every detail either has. Where both differ the greater wins: any rule would do that forgets the order."""
-    if not one or not other:
-        return one or other
-    both = dict(one)
-    for name, detail in other.items():
-        if name not in both or (str(type(detail)), str(detail)) > (str(type(both[name])), str(both[name])):
-            both[name] = detail
-    return both
+def _with_additions(best: Content, other: Content) -> Content:
+    """The better content, its media as they came, and what others added to the media of either (where they put them).
+
+    What a message says of its media is never mixed from two sightings: a key of the one opens no file of the other.
+    Where two additions differ the greater wins: any rule would do that forgets the order.
+    """
+    added = {name: detail for name, detail in (other.media or {}).items() if name not in MEDIA_DETAILS}
+    if not added:
+        return best
+    media = dict(best.media or {})
+    for name, detail in added.items():
+        if name not in media or (str(type(detail)), str(detail)) > (str(type(media[name])), str(media[name])):
+            media[name] = detail
+    return replace(best, media=media)
+
+
+_FLAT_MEDIA = {"mediaType": "type", "mediaUrl": "url", "mediaMimetype": "mimetype", "mediaFilename": "filename"}
 
 
 def _media_fields(media: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,15 +253,15 @@ def _media_fields(media: Mapping[str, Any]) -> dict[str, Any]:
     nested = dict(media)
     if "mimetype" in nested:
         nested["mimeType"] = nested["mimetype"]
-    flat = {"mediaType": "type", "mediaUrl": "url", "mediaMimetype": "mimetype", "mediaFilename": "filename"}
-    return {"media": nested, **{field: media[name] for field, name in flat.items() if name in media}}
+    return {"media": nested, **{field: media[name] for field, name in _FLAT_MEDIA.items() if name in media}}
 
 
-def _media_in(nested: Any) -> dict[str, Any] | None:
-    if not nested:
-        return None
-    media = dict(nested)
+def _media_in(fields: Mapping[str, Any]) -> dict[str, Any] | None:
+    media = json_object(fields.get("media")) or {}
     mime_type = media.pop("mimeType", None)
     if mime_type is not None:
         media.setdefault("mimetype", mime_type)
-    return media
+    for field, name in _FLAT_MEDIA.items():
+        if isinstance(fields.get(field), str):
+            media.setdefault(name, fields[field])
+    return media or None

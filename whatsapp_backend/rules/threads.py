@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,13 +10,16 @@ from typing import Any
 import orjson
 
 from whatsapp_backend.domain.events import ChatNamed, MessageSeen
-from whatsapp_backend.domain.moments import at_ms
+from whatsapp_backend.domain.moments import YEAR_10000_MS, at_ms
 from whatsapp_backend.domain.states import ThreadState
-from whatsapp_backend.rules.content import preview_of
+from whatsapp_backend.rules.content import preview_of, richness
 from whatsapp_backend.rules.identity import ME, is_lid, is_person, phone_of
+from whatsapp_backend.rules.stored import integer, typed
 
 SERVER_TIMES = ("updatedAt",)
 _NAMED_BY_PUSH_NAME = 1
+_NAMED_BY_AN_EARLIER_GENERATION = 2
+_NUMBER = re.compile(r"[\d\s()+.-]*")
 
 
 def state_of(event: MessageSeen | ChatNamed) -> ThreadState:
@@ -29,26 +33,30 @@ def state_of(event: MessageSeen | ChatNamed) -> ThreadState:
             name_clock=event.order,
         )
     own = event.sender == ME
+    active_at_ms = event.sent_at_ms if event.activity_at_ms is None else event.activity_at_ms
     pushed = event.sender_name if is_person(event.client_jid) and not own else None
     return ThreadState(
         account=event.account,
         client_jid=event.client_jid,
-        last_at_ms=event.sent_at_ms,
+        last_at_ms=active_at_ms,
         last_id=event.message_id,
         last_order=event.order,
+        last_richness=richness(event.content),
         last_preview=preview_of(event.content),
         last_direction="outbound" if own else "inbound",
         last_sender_name=ME if own else event.sender_name,
-        last_inbound_at_ms=0 if own else event.sent_at_ms,
+        last_inbound_at_ms=0 if own else active_at_ms,
         name=pushed,
         name_rank=_NAMED_BY_PUSH_NAME if pushed else 0,
-        name_clock=event.sent_at_ms if pushed else 0,
+        name_clock=active_at_ms if pushed else 0,
     )
 
 
 def merged(one: ThreadState, other: ThreadState) -> ThreadState:
-    """The thread after both: the newest message by source time, of one message the first sighting."""
-    newest = max(one, other, key=lambda state: (state.last_at_ms, state.last_id, -state.last_order))
+    """The thread after both: the newest message by source time, of one message the sighting that shows most."""
+    newest = max(
+        one, other, key=lambda state: (state.last_at_ms, state.last_id, state.last_richness, -state.last_order)
+    )
     named = max(one, other, key=lambda state: (state.name_rank, state.name_clock, state.name or ""))
     last_inbound_at_ms = max(one.last_inbound_at_ms, other.last_inbound_at_ms)
     if named is newest and last_inbound_at_ms == newest.last_inbound_at_ms:
@@ -86,7 +94,12 @@ def fields_of(state: ThreadState) -> dict[str, Any]:
         "lastMessagePreview": state.last_preview,
         "lastMessageText": state.last_preview,
         "lastMessageDirection": state.last_direction,
-        "clocks": {"last": state.last_order, "nameRank": state.name_rank, "name": state.name_clock},
+        "clocks": {
+            "last": state.last_order,
+            "lastRichness": state.last_richness,
+            "nameRank": state.name_rank,
+            "name": state.name_clock,
+        },
     }
     if phone:
         fields["phone"] = fields["phoneE164"] = fields["phoneNumber"] = phone
@@ -102,21 +115,41 @@ DELETED_WHEN_ABSENT = frozenset({"lastMessageSenderName"})
 """What a newer message may lack. Other fields of the document (owner, archived, redirects) are other people's."""
 
 
-def state_in(fields: Mapping[str, Any]) -> ThreadState:
-    """The state that a document holds; what an earlier generation wrote without our clocks counts for little."""
-    clocks = fields.get("clocks") or {}
-    ours = bool(clocks)
+def state_in(fields: Mapping[str, Any], ours: ThreadState) -> ThreadState:
+    """The state that the document beside our own thread holds. Whatever lies there, it raises nothing.
+
+    What an earlier generation wrote has none of our clocks. Its activity is left out: what it stored there could be the
+    time of a sync instead of a message's, and would then hold the thread at the top. Ours comes from the messages. Its
+    name counts like one of an address book, because it may be one; a number or nothing counts as none.
+    """
+    clocks = typed(fields, "clocks", dict) or {}
+    last_order = _integer(clocks, "last")
+    if last_order is None:
+        name = _given_name(fields)
+        rank = _NAMED_BY_AN_EARLIER_GENERATION if name else 0
+        return ThreadState(account=ours.account, client_jid=ours.client_jid, name=name, name_rank=rank)
+    rank = _integer(clocks, "nameRank") or 0
     return ThreadState(
-        account=fields["accountId"],
-        client_jid=fields["clientJid"],
-        last_at_ms=fields.get("lastMessageAtMs") or 0 if ours else 0,
-        last_id=fields.get("lastMessageId") or "",
-        last_order=clocks.get("last", 0),
-        last_preview=fields.get("lastMessagePreview") or "",
-        last_direction=fields.get("lastMessageDirection") or "",
-        last_sender_name=fields.get("lastMessageSenderName"),
-        last_inbound_at_ms=fields.get("lastInboundAtMs") or 0 if ours else 0,
-        name=fields.get("displayName") if clocks.get("nameRank") or not ours else None,
-        name_rank=clocks.get("nameRank", 0),
-        name_clock=clocks.get("name", 0),
+        account=ours.account,
+        client_jid=ours.client_jid,
+        last_at_ms=_integer(fields, "lastMessageAtMs") or 0,
+        last_id=typed(fields, "lastMessageId", str) or "",
+        last_order=last_order,
+        last_richness=_integer(clocks, "lastRichness") or 0,
+        last_preview=typed(fields, "lastMessagePreview", str) or "",
+        last_direction=typed(fields, "lastMessageDirection", str) or "",
+        last_sender_name=typed(fields, "lastMessageSenderName", str),
+        last_inbound_at_ms=_integer(fields, "lastInboundAtMs") or 0,
+        name=typed(fields, "displayName", str) if rank else None,
+        name_rank=rank,
+        name_clock=_integer(clocks, "name") or 0,
     )
+
+
+def _integer(fields: Mapping[str, Any], field: str) -> int | None:
+    return integer(fields, field, below=YEAR_10000_MS if field.endswith("AtMs") else 1 << 63)
+
+
+def _given_name(fields: Mapping[str, Any]) -> str | None:
+    name = (typed(fields, "displayName", str) or "").strip()
+    return None if _NUMBER.fullmatch(name) else name

@@ -24,9 +24,8 @@ import structlog
 from whatsapp_backend.adapters.bridge.chatter import Throttle, forward_log, forward_stderr
 from whatsapp_backend.adapters.bridge.process import Child, Launch
 from whatsapp_backend.adapters.bridge.supervisor import Supervisor
-from whatsapp_backend.adapters.bridge.waiting import within
 from whatsapp_backend.adapters.bridge.wire import Wire
-from whatsapp_backend.clock import Clock
+from whatsapp_backend.clock import Clock, within
 from whatsapp_backend.domain.frames import Done, Failed, Find, Frame, Get, Hello, Log, State
 from whatsapp_backend.domain.journal import Commit, Entry
 from whatsapp_backend.errors import BridgeGone, CommandFailed, CommandTimedOut, OurBug, ProtocolError

@@ -7,8 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from whatsapp_backend.adapters.bridge.waiting import within
-from whatsapp_backend.clock import Clock
+from whatsapp_backend.clock import Clock, within
 
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0

@@ -5,6 +5,7 @@ import { UnreadableCreds } from './creds.js'
 import { ENGINE } from './engine.js'
 import { Link } from './link.js'
 import { Session } from './session.js'
+import { shrunk } from './shrink.js'
 
 const PROTOCOL = 1
 const PROTOCOL_ERROR_CODE = 500
@@ -57,10 +58,11 @@ export class Bridge {
         const session = new Session({ link, nextSource, webUrl: this.#webUrl })
         this.#sessions.set(account, session)
         try {
-            await session.open(how)
+            const stopped = session.ended.then(() => { throw new CommandFailed('not-open', 'stopped while starting') })
+            await Promise.race([session.open(how), stopped])
         } catch (error) {
             session.halt()
-            this.#sessions.delete(account)
+            if (this.#sessions.get(account) === session) this.#sessions.delete(account)
             throw error instanceof UnreadableCreds ? new CommandFailed('bad-arguments', 'creds') : error
         }
     }
@@ -109,13 +111,17 @@ export class Bridge {
     }
 
     /**
-     * A frame that is too large to be sent cannot be answered: its account cannot go on.
+     * A commit that is too large goes without what makes it so: one message must not close its account for ever. Any
+     * other frame that cannot be sent cannot be answered, and its account cannot go on.
      * @param {Frame} frame
+     * @returns {void}
      */
     #write(frame) {
         try {
             this.#writer.write(frame)
         } catch (error) {
+            const smaller = shrunk(frame)
+            if (smaller) return this.#write(smaller)
             const fields = { error: error instanceof Error ? error.name : 'unknown', type: frame.t }
             this.#writer.write({ t: 'log', level: 'error', event: 'frame-not-sent', account: frame.account, fields })
             const why = { code: PROTOCOL_ERROR_CODE, reason: 'frame too large' }

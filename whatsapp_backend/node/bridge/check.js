@@ -38,7 +38,7 @@ const texts = value => object(value) && Object.values(/** @type {object} */ (val
 const FRAMES = {
     got: { account: id, id, values: texts },
     committed: { account: id, id },
-    found: { account: id, id, raw: optional(text), form: optional(text) },
+    found: { account: id, id, raw: optional(text), form: optional(text), envelope: optional(object) },
     halt: { account: id, reason: text },
     do: { id, command: text, account: optional(id), args: optional(object) },
     part: { account: optional(id), of: id, index: count, count, text }

@@ -2,7 +2,7 @@
 import { jidNormalizedUser, proto } from './engine.js'
 import { readPlaintext, readStanza } from './entries.js'
 import { webPayload } from './messages.js'
-import { sendText } from './send.js'
+import { isUnknown, sendText } from './send.js'
 import { fromJson } from './stanzas.js'
 
 const TIMEOUT_MS = 90_000
@@ -72,7 +72,7 @@ const COMMANDS = {
     async logout(bridge, account) {
         const session = opened(bridge, account)
         await session.sock.logout()
-        await session.ended
+        if (await session.ended === 'halted') throw new CommandFailed('not-open', 'the account was halted')
         return {}
     },
 
@@ -178,6 +178,7 @@ export async function carryOut(bridge, { command, account, args }) {
         return await run(bridge, account ?? '', args ?? {})
     } catch (error) {
         if (error instanceof CommandFailed) throw error
+        if (isUnknown(error)) throw new CommandFailed('timeout', 'no answer in time')
         // What the engine says may hold numbers: only the class and a status are told.
         const name = error instanceof Error ? error.name : 'error'
         throw new CommandFailed('refused', [name, /** @type {any} */ (error)?.output?.statusCode].join(' ').trim())

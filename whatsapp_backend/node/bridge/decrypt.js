@@ -5,9 +5,12 @@
  * inner one joins it, and so does the entry that is set after it. What was set reaches the raw store as one `set`.
  */
 import { makeLibSignalRepository } from './engine.js'
-import { debtEntry, plaintextEntries } from './entries.js'
-import { ENTRY_TYPE } from './keys.js'
-import { encSource } from './stanzas.js'
+import { debtEntry, envelopeOf, plaintextEntries } from './entries.js'
+import { lenient, patient } from './identities.js'
+import { APP_STATE_KEY, ENTRY_TYPE } from './keys.js'
+import { messageOf, sharedKeysIn } from './messages.js'
+import { addressOf, encSource } from './stanzas.js'
+import { tidy } from './tidy.js'
 
 /** @typedef {import('./engine.js').BinaryNode} BinaryNode */
 
@@ -21,6 +24,8 @@ import { encSource } from './stanzas.js'
 export class Tickets {
     /** @type {WeakMap<Uint8Array, Ticket>} */
     #tickets = new WeakMap()
+    /** @type {WeakMap<object, Ticket>} by the attributes of a stanza of which something is no entry yet */
+    #unsettled = new WeakMap()
 
     /**
      * Expect every one of these to be decrypted, and call back when all of them have become entries.
@@ -30,12 +35,30 @@ export class Tickets {
      */
     expect(node, ciphertexts, allSettled) {
         const open = new Set(ciphertexts)
+        const conclude = () => {
+            this.#unsettled.delete(node.attrs)
+            allSettled()
+        }
         for (const ciphertext of ciphertexts) {
             const settled = () => {
-                if (open.delete(ciphertext) && !open.size) allSettled()
+                if (open.delete(ciphertext) && !open.size) conclude()
             }
             this.#tickets.set(ciphertext, { node, settled })
         }
+        const settled = () => {
+            if (!open.size) return
+            open.clear()
+            conclude()
+        }
+        this.#unsettled.set(node.attrs, { node, settled })
+    }
+
+    /**
+     * The stanza with these attributes, if something of it has become no entry yet.
+     * @param {object} attrs the very same object
+     */
+    unsettled(attrs) {
+        return this.#unsettled.get(attrs)
     }
 
     /** @param {Uint8Array} ciphertext */
@@ -51,12 +74,13 @@ export class Tickets {
  * @param {import('./link.js').Link} of.link
  * @param {() => import('./engine.js').Me | undefined} of.me
  * @param {(entry: import('./entries.js').Entry) => void} of.onNotice a history notice is on disk
+ * @param {(id: string) => void} of.onAppStateKey keys of app state are on disk, this the newest of them
  * @returns {import('baileys').SocketConfig['makeSignalRepository']}
  */
-export function signalRepositoryMaker({ tickets, link, me, onNotice }) {
+export function signalRepositoryMaker({ tickets, link, me, onNotice, onAppStateKey }) {
     return (auth, logger, lookUp) => {
         const keys = /** @type {import('baileys').SignalKeyStoreWithTransaction} */ (auth.keys)
-        const inner = makeLibSignalRepository(auth, logger, patient(lookUp))
+        const inner = lenient(makeLibSignalRepository(auth, logger, patient(lookUp)), me)
         return {
             ...inner,
             decryptMessage: args => decrypt(args.ciphertext, args.jid, () => inner.decryptMessage(args)),
@@ -73,17 +97,25 @@ export function signalRepositoryMaker({ tickets, link, me, onNotice }) {
             /** @type {import('./entries.js').Entry[]} */
             let entries = []
             let plaintext
+            /** @type {Record<string, any>} */
+            let shared = {}
             try {
                 plaintext = await keys.transaction(async () => {
                     const raw = await work()
                     entries = plaintextEntries({ node, raw, form: 'padded', source: encSource(ciphertext), me: me() })
                     const bySource = Object.fromEntries(entries.map(entry => [entry.source, entry]))
+                    // The engine keeps them too, but only after it has acknowledged the message.
+                    shared = sharedKeys({ node, raw, me: me() })
+                    if (Object.keys(shared).length) await keys.set({ [APP_STATE_KEY]: shared })
                     await keys.set(/** @type {any} */ ({ [ENTRY_TYPE]: bySource }))
                     return raw
                 }, transactionKey)
             } catch (error) {
                 plaintext = await recover(ciphertext, error)
+                shared = sharedKeys({ node, raw: plaintext, me: me() })
             }
+            const newest = Object.keys(shared).at(-1)
+            if (newest) onAppStateKey(newest)
             settled()
             for (const entry of entries) if (entry.kind === 'history-notice') onNotice(entry)
             return plaintext
@@ -98,7 +130,7 @@ export function signalRepositoryMaker({ tickets, link, me, onNotice }) {
         async function recover(ciphertext, error) {
             const { node, settled } = tickets.of(ciphertext)
             const found = await link.find(encSource(ciphertext))
-            if (found?.form === 'padded') return found.raw
+            if (found?.form === 'padded' && isOf(found.envelope, node)) return found.raw
             const detail = error instanceof Error ? error.message : undefined
             await link.commit({ entries: [debtEntry({ node, reason: 'undecryptable', detail, ciphertext, me: me() })] })
             settled()
@@ -108,17 +140,21 @@ export function signalRepositoryMaker({ tickets, link, me, onNotice }) {
 }
 
 /**
- * Looking up an identity may fail when the server is busy. The engine would refuse the message for it, before it was
- * ever journaled; without the identity it merely decrypts under the one it has.
- * @template {(jids: string[]) => Promise<any>} F
- * @param {F | undefined} lookUp
+ * Whether what was found came in this stanza: the same ciphertext in another one is a debt of its own.
+ * @param {Record<string, string> | undefined} envelope
+ * @param {BinaryNode} node
  */
-function patient(lookUp) {
-    return async (/** @type {string[]} */ jids) => {
-        try {
-            return await lookUp?.(jids)
-        } catch {
-            return undefined
-        }
+const isOf = (envelope, node) => !envelope || addressOf(envelope) === addressOf(tidy(node.attrs))
+
+/**
+ * @param {{node: BinaryNode, raw: Uint8Array, me: import('./engine.js').Me | undefined}} of
+ * @returns {Record<string, any>}
+ */
+function sharedKeys({ node, raw, me }) {
+    if (node.attrs.category !== 'peer') return {}
+    try {
+        return sharedKeysIn(messageOf({ raw, form: 'padded', envelope: envelopeOf(node), me }))
+    } catch {
+        return {} // its entry says what is wrong with it
     }
 }

@@ -3,13 +3,27 @@ import { Readable } from 'node:stream'
 import { createInflate } from 'node:zlib'
 import { downloadContentFromMessage, proto } from './engine.js'
 
-export const MAX_HISTORY_BYTES = 512 * 1024 * 1024
+export const MAX_HISTORY_BYTES = 128 * 1024 * 1024
 const STALL_MS = 60_000
 
 export class TooLarge extends Error {
     name = 'TooLarge'
     message = 'the history chunk is too large'
 }
+
+/** What came can never be read, however often it is downloaded. */
+export class Undecodable extends Error {
+    name = 'Undecodable'
+}
+
+const FINAL_STATUS = new Set([400, 404, 410]) // 400: the engine found no address in the notice
+
+/**
+ * Whether there is no use in trying again: everything else is the network's fault, and passes.
+ * @param {any} error
+ */
+export const isFinal = error => error instanceof TooLarge || error instanceof Undecodable ||
+    FINAL_STATUS.has(error?.output?.statusCode)
 
 /**
  * @param {import('baileys').proto.Message.IHistorySyncNotification} notice
@@ -18,7 +32,12 @@ export class TooLarge extends Error {
  */
 export async function downloadHistory(notice, { maxBytes = MAX_HISTORY_BYTES, signal, open = openStream } = {}) {
     const compressed = await withinTime(open(notice))
-    return proto.HistorySync.decode(await inflated(compressed, { maxBytes, signal }))
+    const bytes = await inflated(compressed, { maxBytes, signal })
+    try {
+        return proto.HistorySync.decode(bytes)
+    } catch {
+        throw new Undecodable('no history')
+    }
 }
 
 /**
@@ -84,8 +103,9 @@ function inflated(compressed, { maxBytes, signal }) {
             bytes += chunk.length
             if (bytes > maxBytes) fail(new TooLarge())
         })
-        inflate.on('error', fail)
-        compressed.on('error', fail)
+        inflate.on('error', () => fail(new Undecodable('not compressed')))
+        compressed.on('error', (/** @type {any} */ error) =>
+            fail(String(error?.code).startsWith('ERR_OSSL') ? new Undecodable('not encrypted for us') : error))
         inflate.on('end', () => {
             finish()
             const whole = Buffer.concat(chunks, bytes)

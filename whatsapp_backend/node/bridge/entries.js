@@ -3,7 +3,7 @@ import { jidNormalizedUser, areJidsSameUser, isJidGroup, proto } from './engine.
 import {
     headOf, keyPayload, messageOf, messagePayload, noticeOf, noticePayload, resentIn, webPayload, webRaw
 } from './messages.js'
-import { children, classify, encSource, isOffline, sha256, stanzaHash, toJson } from './stanzas.js'
+import { addressOf, children, classify, isOffline, sha256, stanzaHash, toJson } from './stanzas.js'
 import { base64, tidy } from './tidy.js'
 
 /** @typedef {import('./engine.js').BinaryNode} BinaryNode */
@@ -106,8 +106,17 @@ export function plaintextEntries({ node, raw, form, source, me }) {
     const at = Date.now()
     return [
         { kind, source, origin: originOf(node), at, payload, problem, raw: base64(raw), form, envelope },
-        ...resent.map(web => webEntry(web, { source: plainSource(web.key, webRaw(web)), origin: 'resend' }))
+        ...resent.map(web => webEntry(web, { source: resentSource(web), origin: 'resend' }))
     ]
+}
+
+/** @param {any} web */
+function resentSource(web) {
+    try {
+        return plainSource(web.key, webRaw(web))
+    } catch {
+        return plainSource(web.key, `resent ${web.requestId}`)
+    }
 }
 
 /**
@@ -143,8 +152,28 @@ export function webEntry(info, { source, origin }) {
     }
 }
 
+/**
+ * The stanza itself, however deep it is.
+ * @param {BinaryNode} node
+ */
+function stanzaRaw(node) {
+    const wellFormed = (/** @type {string} */ _, /** @type {any} */ value) =>
+        (typeof value === 'string' ? value.toWellFormed() : value)
+    try {
+        return { raw: base64(Buffer.from(JSON.stringify(toJson(node), wellFormed))), form: 'stanza' }
+    } catch {
+        return { payload: null, problem: 'a stanza that cannot be written down' }
+    }
+}
+
 /** @param {BinaryNode} node */
-const stanzaRaw = node => ({ raw: base64(Buffer.from(JSON.stringify(tidy(toJson(node))))), form: 'stanza' })
+function hashOf(node) {
+    try {
+        return stanzaHash(node)
+    } catch {
+        return stanzaHash({ ...node, content: undefined })
+    }
+}
 
 /**
  * A message that we owe: it came, but not so that it could be read.
@@ -153,7 +182,7 @@ const stanzaRaw = node => ({ raw: base64(Buffer.from(JSON.stringify(tidy(toJson(
  * @returns {Entry}
  */
 export function debtEntry({ node, reason, detail, ciphertext, me }) {
-    const source = `debt:${ciphertext ? encSource(ciphertext).slice('enc:'.length) : stanzaHash(node)}`
+    const source = `debt:${ciphertext ? sha256(`${addressOf(node.attrs)}\n`, ciphertext) : hashOf(node)}`
     const { payload, problem } = attempt(() => debtPayload(node, { reason, detail, me }))
     return { kind: 'debt', source, origin: originOf(node), at: Date.now(), payload, problem, ...stanzaRaw(node) }
 }
@@ -225,7 +254,7 @@ const STANZA_PAYLOADS = {
  */
 export function stanzaEntry(node, me) {
     const { payload, problem } = attempt(() => tidy(STANZA_PAYLOADS[node.tag](node, me)))
-    const source = `${node.tag}:${stanzaHash(node)}`
+    const source = `${node.tag}:${hashOf(node)}`
     return { kind: node.tag, source, origin: originOf(node), at: Date.now(), payload, problem, ...stanzaRaw(node) }
 }
 

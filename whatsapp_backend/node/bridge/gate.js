@@ -5,12 +5,13 @@
  * messages wait only for those before them: they are journaled by decryption (decrypt.js).
  */
 import { debtEntry, plaintextEntries, stanzaEntry, unencryptedSource, whyRefused } from './entries.js'
-import { classify, isOffline } from './stanzas.js'
+import { classify, dropEmptyRefs, isOffline } from './stanzas.js'
 
 /** @typedef {import('./engine.js').BinaryNode} BinaryNode */
 /** @typedef {import('./entries.js').Entry} Entry */
 
 const GATED = new Set(['CB:message', 'CB:receipt', 'CB:notification', 'CB:call'])
+const PAIRING = 'CB:iq,type:set,pair-device'
 const AFTER_THE_END = new Set(['close', 'error'])
 const STANZA = 'CB:'
 
@@ -45,7 +46,8 @@ export class Gate {
             if (event === 'message') return this.#receive(ws.listeners('message'), args)
             if (!String(event).startsWith(STANZA)) return emit(event, ...args)
             const pass = () => this.#carefully(() => emit(event, ...args))
-            if (!GATED.has(event)) return pass()
+            if (event === PAIRING) dropEmptyRefs(args[0])
+            if (!GATED.has(event)) return this.#count(event, args[0], pass)
             this.#take(args[0], pass)
             return true
         }
@@ -78,6 +80,20 @@ export class Gate {
     close() {
         this.#closed = true
         this.#waiting = []
+    }
+
+    /**
+     * Of the queue, but nothing to journal: it counts, once, since the server counted it.
+     * @param {string} event
+     * @param {BinaryNode} node
+     * @param {() => boolean} pass
+     */
+    #count(event, node, pass) {
+        const counted = event === `${STANZA}${node.tag}` && isOffline(node)
+        if (counted) this.#of.offline.handed()
+        const heard = pass()
+        if (counted) this.#of.offline.settled()
+        return heard
     }
 
     /**

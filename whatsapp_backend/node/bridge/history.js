@@ -2,19 +2,23 @@
  * Works through an account's history notices, one at a time: download, records under the credit, end. A notice stays
  * open in the daemon's store until its end is journaled, and comes back at the next start: nothing is remembered here.
  */
-import { downloadHistory, TooLarge } from './download.js'
+import { setMaxListeners } from 'node:events'
+import { downloadHistory, isFinal, TooLarge, Undecodable } from './download.js'
 import { proto } from './engine.js'
 import { messageOf, noticeOf } from './messages.js'
 import { readHistory } from './records.js'
+import { sha256 } from './stanzas.js'
 import { storeTokens } from './tokens.js'
 
 /** Longer together than a dead network takes to be noticed: then the socket ends, and the notice stays open. */
 export const PAUSES_MS = [1000, 3000, 9000, 27_000, 81_000]
+/** After those, as long as the socket lives: meanwhile the others have their turn. */
+const LATER_MS = 4 * 60_000
 const CREDIT = 4
 const { ON_DEMAND } = proto.HistorySync.HistorySyncType
 
 /** @typedef {{records?: number, messages?: number, chats?: any[], problem?: string}} Outcome */
-/** @typedef {{source: string, raw: Uint8Array, envelope: Record<string, string>}} Notice */
+/** @typedef {{source: string, raw: Uint8Array, envelope: Record<string, string>, postponed?: boolean}} Notice */
 
 export class HistoryQueue {
     /** @type {Notice[]} */
@@ -32,9 +36,11 @@ export class HistoryQueue {
      * @param {() => import('./engine.js').Me | undefined} of.me
      * @param {() => import('./engine.js').WASocket} of.sock
      * @param {number[]} [of.pauses]
+     * @param {number} [of.laterMs]
      */
     constructor(of) {
-        this.#of = { pauses: PAUSES_MS, ...of }
+        this.#of = { pauses: PAUSES_MS, laterMs: LATER_MS, ...of }
+        setMaxListeners(0, this.#ended.signal) // any number of notices may be waiting for later
     }
 
     /**
@@ -67,8 +73,21 @@ export class HistoryQueue {
         }
     }
 
+    /**
+     * It stays open, here and in the daemon's store, and is tried again.
+     * @param {Notice} notice
+     */
+    #postpone(notice) {
+        void this.#pause(this.#of.laterMs).then(() => {
+            if (this.#ended.signal.aborted) return
+            this.#waiting.push({ ...notice, postponed: true })
+            this.#wake()
+        })
+    }
+
     /** @param {Notice} notice */
-    async #work({ source, raw, envelope }) {
+    async #work(notice) {
+        const { source, raw, envelope, postponed } = notice
         const { link } = this.#of
         /** @type {any} */
         let points
@@ -79,8 +98,10 @@ export class HistoryQueue {
         }
         const head = headOf(source, points ?? {})
         await link.commit({ begin: source })
-        const outcome = points ? await this.#import(points, head) : { problem: 'not a history notice' }
+        const pauses = postponed ? [] : this.#of.pauses
+        const outcome = points ? await this.#import(points, head, pauses) : { problem: 'not a history notice' }
         if (this.#ended.signal.aborted) return
+        if (!outcome) return this.#postpone(notice)
         const { problem, ...counts } = /** @type {Outcome} */ ({ records: 0, messages: 0, chats: [], ...outcome })
         const payload = { ...head.payload, ...counts, result: problem ? 'failed' : 'complete', problem }
         await link.commit({ entries: [this.#entry('history-end', `${source}#end`, head.origin, payload)] })
@@ -89,17 +110,18 @@ export class HistoryQueue {
     /**
      * @param {any} points
      * @param {ReturnType<typeof headOf>} head
-     * @returns {Promise<Outcome>}
+     * @param {number[]} pauses
+     * @returns {Promise<Outcome | null>} null if it may succeed later
      */
-    async #import(points, head) {
+    async #import(points, head, pauses) {
         for (let attempt = 0; ; attempt++) {
             try {
-                return await this.#once(points, head)
+                return await inTurn(() => this.#once(points, head), this.#ended.signal)
             } catch (error) {
                 if (this.#ended.signal.aborted) return {}
-                const pause = error instanceof TooLarge ? undefined : this.#of.pauses[attempt]
+                const pause = error instanceof TooLarge ? undefined : pauses[attempt]
                 this.#of.link.log('warn', 'history-download-failed', { attempt: attempt + 1, error: nameOf(error) })
-                if (pause === undefined) return { problem: problemOf(error) }
+                if (pause === undefined) return isFinal(error) ? { problem: problemOf(error) } : null
                 await this.#pause(pause)
             }
         }
@@ -111,7 +133,8 @@ export class HistoryQueue {
      */
     async #once(points, { source, origin, payload }) {
         const { signal } = this.#ended
-        const history = readHistory(await downloadHistory(points, { signal }))
+        if (signal.aborted) return {}
+        const history = read(await downloadHistory(points, { signal }))
         await this.#keep(history)
         /** @type {Promise<void>[]} */
         const unanswered = []
@@ -120,7 +143,9 @@ export class HistoryQueue {
         for (const record of history.records) {
             if (unanswered.length >= CREDIT) await unanswered.shift()
             if (signal.aborted) return {}
-            const entry = this.#entry('history', `${source}#${records}`, origin, { ...payload, ...record })
+            // What an upgrade cuts otherwise has another source, and is not mistaken for what is there.
+            const hash = sha256(JSON.stringify(record)).slice(0, 16)
+            const entry = this.#entry('history', `${source}#${records}:${hash}`, origin, { ...payload, ...record })
             unanswered.push(this.#of.link.commit({ entries: [entry] }))
             records += 1
             messages += record.messages.length
@@ -154,12 +179,45 @@ export class HistoryQueue {
     /** @param {number} ms */
     #pause(ms) {
         return new Promise(resolve => {
-            const timer = setTimeout(resolve, ms)
-            this.#ended.signal.addEventListener('abort', () => {
+            const { signal } = this.#ended
+            const over = () => {
                 clearTimeout(timer)
+                signal.removeEventListener('abort', over)
                 resolve(undefined)
-            }, { once: true })
+            }
+            const timer = setTimeout(over, ms)
+            signal.addEventListener('abort', over)
         })
+    }
+}
+
+/** @type {Promise<unknown>} */
+let turn = Promise.resolve()
+
+/**
+ * One chunk at a time is in memory, whichever account it is of.
+ * @template T
+ * @param {() => Promise<T>} work
+ * @param {AbortSignal} signal of an account that ended: its commits are never answered, and others go on
+ * @returns {Promise<T>}
+ */
+function inTurn(work, signal) {
+    const mine = turn.then(work)
+    const aborted = new Promise(resolve => {
+        if (signal.aborted) resolve(undefined)
+        signal.addEventListener('abort', resolve, { once: true })
+        mine.then(resolve, resolve).finally(() => signal.removeEventListener('abort', resolve))
+    })
+    turn = aborted
+    return mine
+}
+
+/** @param {import('baileys').proto.HistorySync} sync */
+function read(sync) {
+    try {
+        return readHistory(sync)
+    } catch {
+        throw new Undecodable('odd history')
     }
 }
 

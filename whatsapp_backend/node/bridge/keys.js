@@ -12,7 +12,7 @@ import { TextCache } from './lru.js'
 export const ENTRY_TYPE = 'wa-entry'
 
 const VERSIONS = 'app-state-sync-version'
-const APP_STATE_KEY = 'app-state-sync-key'
+export const APP_STATE_KEY = 'app-state-sync-key'
 const CACHE = { maxEntries: 5000, maxChars: 8 * 1024 * 1024 }
 
 /** @typedef {Record<string, Record<string, any>>} Mutations */
@@ -59,7 +59,7 @@ export class KeyStore {
         if (!missing.length) return values
         const got = await this.#link.get(type, missing)
         for (const id of missing) {
-            const text = got[id] ?? null
+            const text = Object.hasOwn(got, id) ? got[id] : null
             if (!this.#dirty.has(`${type} ${id}`)) this.#cache.set(`${type} ${id}`, text)
             if (text !== null) values[id] = revive(type, text)
         }

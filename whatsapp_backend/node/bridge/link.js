@@ -64,11 +64,12 @@ export class Link {
     /**
      * Look for something that was journaled.
      * @param {string} source
-     * @returns {Promise<{raw: Buffer, form: string} | null>}
+     * @returns {Promise<{raw: Buffer, form: string, envelope?: Record<string, string>} | null>}
      */
     async find(source) {
-        const { raw, form } = await this.#ask({ t: 'find', source })
-        return typeof raw === 'string' && form ? { raw: Buffer.from(raw, 'base64'), form } : null
+        const { raw, form, envelope } = await this.#ask({ t: 'find', source })
+        const found = { form, envelope: envelope ?? undefined }
+        return typeof raw === 'string' && form ? { ...found, raw: Buffer.from(raw, 'base64') } : null
     }
 
     /**

@@ -1,5 +1,7 @@
 /** Messages as docs/frames.md has them: Baileys' field names, plain values. */
-import { cleanMessage, decodeMessageNode, normalizeMessageContent, proto, unpadRandomMax16 } from './engine.js'
+import {
+    areJidsSameUser, cleanMessage, decodeMessageNode, isJidGroup, normalizeMessageContent, proto, unpadRandomMax16
+} from './engine.js'
 import { base64, PROTO, tidy } from './tidy.js'
 
 /** @typedef {import('./engine.js').Me} Me */
@@ -58,7 +60,25 @@ export const webRaw = info => base64(proto.WebMessageInfo.encode(proto.WebMessag
  */
 export function headOf(attrs, me) {
     const { fullMessage } = decodeMessageNode({ tag: 'message', attrs }, me?.id ?? '', me?.lid ?? '')
+    const { key } = fullMessage
+    if (key.fromMe && !isJidGroup(key.remoteJid ?? '')) key.remoteJidAlt = otherNameOfChat(attrs, key, me)
     return fullMessage
+}
+
+/**
+ * Of our own messages the engine takes the other name of the sender, who is us, for that of the chat.
+ * @param {Record<string, string>} attrs
+ * @param {import('baileys').WAMessageKey} key
+ * @param {Me | undefined} me
+ */
+function otherNameOfChat(attrs, { remoteJid, remoteJidAlt, addressingMode }, me) {
+    const isUs = (/** @type {string | null | undefined} */ jid) =>
+        areJidsSameUser(jid ?? '', me?.id) || areJidsSameUser(jid ?? '', me?.lid)
+    if (isUs(remoteJid)) return remoteJidAlt // notes to ourselves
+    const name = addressingMode === 'lid'
+        ? attrs.peer_recipient_pn || attrs.recipient_pn
+        : attrs.peer_recipient_lid || attrs.recipient_lid
+    return isUs(name) ? undefined : name
 }
 
 /**
@@ -98,6 +118,19 @@ export function noticePayload(full, notice) {
         session: notice.peerDataRequestSessionId || undefined,
         bytes: Number(notice.fileLength ?? 0) || notice.initialHistBootstrapInlinePayload?.length
     })
+}
+
+/**
+ * The keys of app state that our own phone shares in a message, by their ids, oldest first.
+ * @param {any} full
+ * @returns {Record<string, any>}
+ */
+export function sharedKeysIn(full) {
+    if (!full.key.fromMe) return {}
+    const share = normalizeMessageContent(full.message)?.protocolMessage?.appStateSyncKeyShare
+    return Object.fromEntries((share?.keys ?? [])
+        .filter((/** @type {any} */ { keyId, keyData }) => keyId?.keyId?.length && keyData)
+        .map((/** @type {any} */ { keyId, keyData }) => [Buffer.from(keyId.keyId).toString('base64'), keyData]))
 }
 
 /**

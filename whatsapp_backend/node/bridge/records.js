@@ -5,6 +5,8 @@ import { PROTO, tidy } from './tidy.js'
 
 const MAX_MESSAGES = 200
 const MAX_BYTES = 900_000
+// Half of what a frame may hold; a record holds no more than one such item.
+const MAX_ITEM_BYTES = 16 * 1024 * 1024
 
 /** @typedef {{messages: any[], chats: any[], contacts: any[], mappings: any[]}} Record */
 
@@ -74,18 +76,36 @@ function* partsOf({ messages, chats, contacts, mappings }) {
 /** @param {any} chat */
 function plainChat(chat) {
     delete chat.messages // one message, which comes as a message
-    return tidy(proto.Conversation.toObject(chat, PROTO))
+    try {
+        return bounded(tidy(proto.Conversation.toObject(chat, PROTO)))
+    } catch {
+        return tidy({ id: chat.id })
+    }
 }
 
 /** @param {any} message */
 function plainMessage(message) {
-    const raw = webRaw(message)
+    /** @type {{raw?: string}} parked by its place in the record */
+    let item = {}
     try {
-        return { ...webPayload(message), raw }
+        item = bounded({ raw: webRaw(message) })
+        return bounded({ ...webPayload(message), ...item })
     } catch {
-        return { raw } // parked by its place in the record
+        return item
     }
 }
+
+/**
+ * @template T
+ * @param {T} item
+ */
+function bounded(item) {
+    if (byteLength(item) > MAX_ITEM_BYTES) throw new RangeError('too large')
+    return item
+}
+
+/** @param {any} item */
+const byteLength = item => Buffer.byteLength(JSON.stringify(item))
 
 /**
  * @param {{messages: any[], chats: any[], contacts: any[], mappings: any[]}} history
@@ -95,7 +115,7 @@ function* recordsOf(history) {
     let record = emptyRecord()
     let bytes = 0
     for (const [list, item] of partsOf(history)) {
-        const size = Buffer.byteLength(JSON.stringify(item)) + 1
+        const size = byteLength(item) + 1
         if (bytes && (bytes + size > MAX_BYTES || record.messages.length >= MAX_MESSAGES)) {
             yield record
             record = emptyRecord()

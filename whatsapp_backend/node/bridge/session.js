@@ -7,9 +7,11 @@
  * Whichever way it ends, it is mute from then on: nothing leaves for WhatsApp, nothing is asked of or told to the
  * daemon, and what waits for an answer waits for ever. A new connection is a new Session with a new Link.
  */
-import { ALL_WA_PATCH_NAMES, Browsers, DEFAULT_WEB_URL, initAuthCreds, makeWASocket, SILENT } from './engine.js'
+import { ackingLogger } from './acks.js'
+import { ALL_WA_PATCH_NAMES, Browsers, DEFAULT_WEB_URL, initAuthCreds, makeWASocket } from './engine.js'
 import { CredsKeeper, credsFromText, credsToText } from './creds.js'
 import { signalRepositoryMaker, Tickets } from './decrypt.js'
+import { debtEntry } from './entries.js'
 import { Gate } from './gate.js'
 import { HistoryQueue } from './history.js'
 import { KeyStore } from './keys.js'
@@ -23,7 +25,10 @@ import { Tap } from './tap.js'
 const UNSET = undefined
 const REMEMBERED_IDS = 20_000
 const CLOSE_MS = 1000
-const UNREADABLE = Object.assign(new Error('Unreadable frame'), { output: { statusCode: 500 } })
+const UNAVAILABLE = 503
+const boom = (/** @type {number} */ statusCode, /** @type {string} */ message) =>
+    Object.assign(new Error(message), { output: { statusCode } })
+const UNREADABLE = boom(500, 'Unreadable frame')
 
 export class Session {
     seen = new Recent(REMEMBERED_IDS)
@@ -38,9 +43,12 @@ export class Session {
     #tickets = new Tickets()
     #outgoing = new Outgoing()
     #appStateAsked = false
-    /** @type {(reason: string) => void} */
+    /** @type {(how: 'closed' | 'stopped' | 'halted') => void} */
     #end = () => {}
-    /** Resolves when the socket closed by itself or was stopped; never after a halt. */
+    /**
+     * Resolves with how it ended.
+     * @type {Promise<'closed' | 'stopped' | 'halted'>}
+     */
     ended = new Promise(resolve => { this.#end = resolve })
     #mute = false
 
@@ -105,7 +113,7 @@ export class Session {
         const { link } = this
         return {
             waWebSocketUrl: this.webUrl ?? DEFAULT_WEB_URL,
-            logger: SILENT,
+            logger: ackingLogger(stanza => this.#onAck(stanza)),
             browser: Browsers.macOS('Desktop'), // others are not given full history
             syncFullHistory: fullHistory,
             shouldSyncHistoryMessage: () => false, // history.js does it
@@ -116,7 +124,8 @@ export class Session {
                 tickets: this.#tickets,
                 link,
                 me: () => this.me,
-                onNotice: entry => this.#onNotice(entry)
+                onNotice: entry => this.#onNotice(entry),
+                onAppStateKey: id => this.#onAppStateKey(id)
             })
         }
     }
@@ -132,6 +141,10 @@ export class Session {
             return close().finally(() => clearTimeout(timer))
         }
         this.#gate.install(ws)
+        // The engine listens to no such answer, and waits for ever. What a proxy says is not what WhatsApp says.
+        ws.on('unexpected-response', (/** @type {any} */ _, /** @type {any} */ response) => {
+            void this.sock.end(boom(UNAVAILABLE, `HTTP ${response.statusCode} instead of a WebSocket`))
+        })
         ws.on('CB:ib,,offline_preview', (/** @type {any} */ node) => {
             const { attrs } = node.content.find((/** @type {any} */ child) => child.tag === 'offline_preview')
             this.link.state('offline', { announced: Math.trunc(Number(attrs.count) || 0) })
@@ -152,6 +165,28 @@ export class Session {
         this.history.add({ source, raw: Buffer.from(raw ?? '', 'base64'), envelope: envelope ?? {} })
     }
 
+    /**
+     * The last net: a message that is refused before anything of it was journaled becomes a debt before the refusal
+     * leaves.
+     * @param {{attrs: Record<string, string>}} stanza
+     */
+    #onAck({ attrs }) {
+        const ticket = this.#tickets.unsettled(attrs)
+        if (!ticket) return
+        const debt = debtEntry({ node: ticket.node, reason: 'unreadable', detail: 'refused unread', me: this.me })
+        this.#outgoing.hold(this.link.commit({ entries: [debt] }).then(ticket.settled))
+    }
+
+    /**
+     * Keys of app state are on disk; which is the newest is, too, before their message is acknowledged.
+     * @param {string} id
+     */
+    #onAppStateKey(id) {
+        if (this.#mute || this.creds.myAppStateKeyId === id) return
+        this.creds.myAppStateKeyId = id
+        this.#outgoing.hold(this.keeper.changed())
+    }
+
     /** @param {number} count */
     #askForBatch(count) {
         const content = [{ tag: 'offline_batch', attrs: { count: String(count) } }]
@@ -165,7 +200,10 @@ export class Session {
         this.#appStateAsked = true
         this.sock.resyncAppState(ALL_WA_PATCH_NAMES, true).then(
             () => this.sock.ev.emit('creds.update', { accountSyncCounter: 1 }),
-            () => this.link.log('warn', 'app-state-sync-failed')
+            () => {
+                this.#appStateAsked = false
+                this.link.log('warn', 'app-state-sync-failed')
+            }
         )
     }
 
@@ -185,6 +223,7 @@ export class Session {
         this.isOpen = true
         const { id, lid, name } = this.me ?? {}
         this.link.state('open', { me: { id, lid, name } })
+        if (this.creds.myAppStateKeyId) this.#syncAppState() // a crash may have come between the keys and this
     }
 
     /** @param {any} error */
@@ -204,11 +243,13 @@ export class Session {
         this.#gate.close()
         this.#outgoing.close()
         this.history.end()
+        this.offline.end()
     }
 
     /** End the socket as if the power had failed. */
     halt() {
         this.#silence()
+        this.#end('halted')
         if (!this.sock) return
         /** @type {any} */ (this.sock.ws).socket?.terminate()
         void this.sock.end(undefined)
@@ -222,7 +263,7 @@ export class Session {
         if (this.#mute) return
         this.keeper?.flush()
         this.link.state('closed', { code, reason })
-        this.halt()
         this.#end('stopped')
+        this.halt()
     }
 }

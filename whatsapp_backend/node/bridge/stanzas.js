@@ -59,6 +59,12 @@ export function stanzaHash(node) {
 }
 
 /**
+ * What tells two stanzas apart that hold the same ciphertext (an empty one, for instance).
+ * @param {Record<string, string>} attrs
+ */
+export const addressOf = ({ from, participant, id }) => JSON.stringify([from ?? '', participant ?? '', id ?? ''])
+
+/**
  * @param {BinaryNode} node
  * @param {string} [tag]
  * @returns {BinaryNode[]}
@@ -66,6 +72,16 @@ export function stanzaHash(node) {
 export function children(node, tag) {
     const all = Array.isArray(node.content) ? node.content : []
     return tag ? all.filter(child => child.tag === tag) : all
+}
+
+/**
+ * Codes for pairing that hold nothing: the engine falls over them a minute later, and the process with it.
+ * @param {BinaryNode} node
+ */
+export function dropEmptyRefs(node) {
+    for (const pairing of children(node, 'pair-device')) {
+        pairing.content = children(pairing).filter(({ tag, content }) => tag !== 'ref' || content?.length)
+    }
 }
 
 /** @param {BinaryNode} node */

@@ -10,6 +10,7 @@ import test, { after } from 'node:test'
 import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { addTransactionCapability, WA_CERT_DETAILS } from 'baileys'
+import { ackingLogger } from '../acks.js'
 import { signalRepositoryMaker, Tickets } from '../decrypt.js'
 import * as engine from '../engine.js'
 import { plaintextEntries } from '../entries.js'
@@ -98,7 +99,8 @@ test('decrypt.js: the repository decrypts inside a transaction whose key is the 
 
 test('decrypt.js: a failed look-up of an identity does not reach the engine', async () => {
     const make = signalRepositoryMaker({
-        tickets: new Tickets(), link: /** @type {any} */ ({}), me: () => undefined, onNotice: () => {}
+        tickets: new Tickets(), link: /** @type {any} */ ({}), me: () => undefined, onNotice: () => {},
+        onAppStateKey: () => {}
     })
     const { keys } = counted()
     const busy = async () => { throw new Error('rate-overlimit') }
@@ -303,4 +305,48 @@ test('messages.js: a plaintext is read as the engine reads it', async t => {
         const [entry] = plaintextEntries({ node, raw, form: 'padded', source: 'enc:1', me })
         assert.deepEqual(entry.payload, messagePayload(emitted), id)
     }
+})
+
+test('acks.js: the engine tells of a refusal right before it leaves, with the attributes that came', async t => {
+    const stage = await Stage.set(t)
+    /** @type {any[]} */
+    const order = []
+    const config = {
+        logger: ackingLogger(({ attrs }) => order.push(['told', attrs])),
+        makeSignalRepository: (/** @type {any} */ auth, /** @type {any} */ logger, /** @type {any} */ lookUp) => {
+            const inner = engine.makeLibSignalRepository(auth, logger, lookUp)
+            inner.lidMapping.getLIDForPN = async () => { throw new Error('before it is decrypted') }
+            return inner
+        }
+    }
+    const probe = await Probe.linked(stage, t, config)
+    const ws = /** @type {any} */ (probe.sock).ws
+    ws.on('CB:message', (/** @type {any} */ { attrs }) => order.push(['came', attrs]))
+    const send = ws.socket.send.bind(ws.socket)
+    ws.socket.send = (/** @type {any[]} */ ...args) => {
+        order.push(['left'])
+        return send(...args)
+    }
+    await stage.op('message', { chat: ANA, id: 'NACK', text: 'x', addressing: 'pn', alt: false })
+    await stage.events.until('nack', event => event.event === 'nack' && event.id === 'NACK')
+    const told = order.findIndex(([what]) => what === 'told')
+    assert.equal(order[told][1], order.find(([what]) => what === 'came')[1], 'the very same object')
+    assert.equal(order[told + 1][0], 'left')
+})
+
+test('decrypt.js: a stanza is unsettled until all its ciphertexts are entries', () => {
+    const tickets = new Tickets()
+    const [one, two] = [Buffer.from('1'), Buffer.from('2')]
+    const node = { tag: 'message', attrs: { id: 'T' } }
+    let settled = 0
+    tickets.expect(node, [one, two], () => { settled += 1 })
+    tickets.of(one).settled()
+    assert.equal(tickets.unsettled(node.attrs)?.node, node)
+    tickets.of(two).settled()
+    assert.equal(tickets.unsettled(node.attrs), undefined)
+    tickets.expect(node, [one, two], () => { settled += 1 })
+    tickets.unsettled(node.attrs)?.settled()
+    tickets.of(one).settled()
+    assert.equal(tickets.unsettled(node.attrs), undefined)
+    assert.equal(settled, 2)
 })

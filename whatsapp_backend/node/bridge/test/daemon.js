@@ -111,7 +111,8 @@ export class Daemon {
         } else if (t === 'find') {
             const found = [...this.disk.journal].find(([name, entry]) =>
                 name.startsWith(`${account} `) && entry.source === frame.source)?.[1]
-            this.answer({ t: 'found', account, id, raw: found?.raw ?? null, form: found?.form ?? null })
+            const { raw = null, form = null, envelope } = found ?? {}
+            this.answer({ t: 'found', account, id, raw, form, envelope })
         }
         this.frames.add(frame)
     }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { proto } from '../engine.js'
+import { HistoryQueue } from '../history.js'
+import { Feed } from './feed.js'
 import { ACCOUNT, ANA, ME, sharedStage, Stage } from './stage.js'
 
 const CHAT = `${ANA}@s.whatsapp.net`
@@ -44,20 +47,20 @@ test('no more than four records are on their way', async t => {
     const daemon = await stage.paired()
     daemon.keeps = frame => !frame.entries?.some((/** @type {any} */ entry) => entry.kind === 'history')
     await stage.op('history', { conversations: 1, messages: 1200, chunk_messages: 1200 })
-    await daemon.entry('history', entry => entry.source.endsWith('#3'))
+    await daemon.entry('history', entry => entry.source.includes('#3:'))
     await new Promise(resolve => setTimeout(resolve, 200))
     const sent = daemon.frames.all.filter(frame => frame.entries?.[0]?.kind === 'history')
     assert.equal(sent.length, 4)
     for (const { account, id } of sent) daemon.send({ t: 'committed', account, id })
-    await daemon.entry('history', entry => entry.source.endsWith('#5'))
+    await daemon.entry('history', entry => entry.source.includes('#5:'))
 })
 
 test('a chunk whose download was cut off by a crash is downloaded again, and absorbed', async t => {
     const stage = await Stage.set(t)
     const daemon = await stage.paired()
-    daemon.keeps = frame => !frame.entries?.some((/** @type {any} */ entry) => entry.source.endsWith('#2'))
+    daemon.keeps = frame => !frame.entries?.some((/** @type {any} */ entry) => entry.source.includes('#2:'))
     await stage.op('history', { conversations: 1, messages: 700, chunk_messages: 700, as: 'blob' })
-    await daemon.entry('history', entry => entry.source.endsWith('#2'))
+    await daemon.entry('history', entry => entry.source.includes('#2:'))
     const before = daemon.disk.entries('history').length
     const next = await stage.killed(daemon)
     assert.equal(next.disk.open(ACCOUNT).length, 1)
@@ -105,4 +108,39 @@ test('a history notice that somebody else made up stays a message', async () => 
     assert.ok(!daemon.disk.entries('history-notice').some(({ payload }) => payload.key.id === 'SPOOF'))
     assert.equal(entry.payload.key.remoteJid, CHAT)
     assert.notEqual(entry.payload.key.remoteJid, ME)
+})
+
+/** @param {any} answer what the network does @param {number} until how many commits */
+async function queued(answer, until) {
+    const notice = { syncType: 3, directPath: '/x', mediaKey: Buffer.alloc(32, 1), fileLength: 10 }
+    const message = { protocolMessage: { type: 5, historySyncNotification: notice } }
+    const raw = Buffer.concat([proto.Message.encode(proto.Message.fromObject(message)).finish(), Buffer.from([1])])
+    /** @type {Feed<any>} */
+    const commits = new Feed()
+    const link = /** @type {any} */ ({ commit: async (/** @type {any} */ commit) => commits.add(commit), log() {} })
+    const me = () => ({ id: `${ME}:1@s.whatsapp.net` })
+    const queue = new HistoryQueue({ link, me, sock: () => /** @type {any} */ ({}), pauses: [1, 1], laterMs: 5 })
+    const { fetch } = globalThis
+    globalThis.fetch = answer
+    try {
+        queue.add({ source: 'enc:n', raw, envelope: { from: `${ME}@s.whatsapp.net`, id: 'H', t: '1' } })
+        queue.start()
+        await commits.until('enough', () => commits.all.length >= until)
+    } finally {
+        queue.end()
+        globalThis.fetch = fetch
+    }
+    return commits.all.map(({ begin, entries }) => begin ?? entries[0].payload.result)
+}
+
+test('a download that the network fails is never given up while the socket lives', async () => {
+    const refused = async () => { throw new TypeError('fetch failed') }
+    assert.deepEqual(await queued(refused, 3), ['enc:n', 'enc:n', 'enc:n'])
+    const busy = async () => new Response('', { status: 503 })
+    assert.deepEqual(await queued(busy, 3), ['enc:n', 'enc:n', 'enc:n'])
+})
+
+test('a download that is gone, or can never be read, ends as failed', async () => {
+    assert.deepEqual(await queued(async () => new Response('', { status: 410 }), 2), ['enc:n', 'failed'])
+    assert.deepEqual(await queued(async () => new Response('x'.repeat(64)), 2), ['enc:n', 'failed'])
 })
