@@ -42,7 +42,7 @@ def is_marked(commit: Commit) -> bool:
 
 def brings_history(commit: Commit) -> bool:
     """Whether this commit brings a piece of history that is not the first."""
-    return any(entry.kind == "history" and not entry.source.endswith("#0") for entry in commit.entries)
+    return any(entry.kind == "history" and "#0:" not in entry.source for entry in commit.entries)
 
 
 def remembering_init(self: BridgeGateway, *args: Any, **kwargs: Any) -> None:

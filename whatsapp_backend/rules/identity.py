@@ -64,11 +64,11 @@ def phone_of(jid: str) -> str | None:
 
 
 def certainly_differ(one: str, other: str, one_lid: str | None = None, other_lid: str | None = None) -> bool:
-    """Whether two senders are certainly two people: two LIDs, or two phone numbers, whatever else is not known.
+    """Whether two senders are certainly two people: two phone numbers, or, where a number is not known, two LIDs.
 
-    A LID against a phone number may be one person.
+    A LID against a phone number may be one person, and one number with two LIDs is one.
     """
-    if ME in (one, other):
+    if ME in (one, other) or (is_phone(one) and is_phone(other)):
         return one != other
     lids = (one if is_lid(one) else one_lid, other if is_lid(other) else other_lid)
     if all(lids) and lids[0] != lids[1]:
