@@ -243,11 +243,12 @@ class Daemon:
         return "the bridge is not running" if self.gateway.pid is None else None
 
     def _firestore_trouble(self) -> str | None:
-        if self._lander.problem:
-            return self._lander.problem
+        landers = (self._lander, self._account_lander)
+        if problem := next((lander.problem for lander in landers if lander.problem), None):
+            return problem
         if not self._reached_firestore:
             return "Firestore has not answered yet"
-        silent_s = self._lander.longest_wait_s()
+        silent_s = max(lander.longest_wait_s() for lander in landers)
         return f"Firestore has not answered for {silent_s:.0f} s" if silent_s > _SILENCE_S else None
 
     def views(self) -> list[AccountView]:
