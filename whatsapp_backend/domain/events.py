@@ -20,6 +20,10 @@ class Origin(enum.IntEnum):
     DERIVED = 6
 
 
+REALTIME = frozenset({Origin.LIVE, Origin.OFFLINE, Origin.SENT, Origin.RESEND})
+"""What the runbook calls realtime: everything that is no history."""
+
+
 class Status(enum.IntEnum):
     """How far a message came; it only climbs. A failure is apart."""
 

@@ -10,7 +10,7 @@ import structlog
 
 from whatsapp_backend.clock import Clock, within
 from whatsapp_backend.domain.accounts import AccountView
-from whatsapp_backend.domain.events import MessageSeen, Origin
+from whatsapp_backend.domain.events import REALTIME, MessageSeen
 from whatsapp_backend.domain.moments import at_ms
 from whatsapp_backend.domain.writes import Result, Write
 from whatsapp_backend.flows.history_counts import HistoryCounts
@@ -20,7 +20,6 @@ from whatsapp_backend.flows.publish import Published
 log = structlog.get_logger()
 
 _PAUSE_S = 15.0
-_REALTIME = (Origin.LIVE, Origin.OFFLINE, Origin.SENT, Origin.RESEND)
 _COUNT = "historySyncCount"
 
 
@@ -123,7 +122,7 @@ def _newest(seen: Iterable[MessageSeen]) -> dict[str, int]:
     """Per account with live messages, when the newest was sent."""
     newest: dict[str, int] = {}
     for one in seen:
-        if one.origin in _REALTIME:
+        if one.origin in REALTIME:
             newest[one.account] = max(newest.get(one.account, 0), one.sent_at_ms)
     return newest
 

@@ -142,7 +142,7 @@ class Lander:
                 due.append((slot, write))
                 continue
             landed.unchanged += 1
-            if slot.was_read:  # remembered, so that it need not be read again
+            if slot.read is not None:  # remembered, so that it need not be read again
                 landed.mirrored.append(landing.mirrored(slot, slot.updated_at_ns, self._clock.wall_ms()))
         return due
 

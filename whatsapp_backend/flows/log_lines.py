@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import structlog
 
-from whatsapp_backend.domain.events import Origin
+from whatsapp_backend.domain.events import REALTIME
 from whatsapp_backend.flows.publish import Published
 from whatsapp_backend.rules.history import history_end
 from whatsapp_backend.rules.redact import redact_jid
 
 log = structlog.get_logger()
-
-_REALTIME = frozenset({Origin.LIVE, Origin.OFFLINE, Origin.SENT, Origin.RESEND})
 
 
 class LogLines:
@@ -23,7 +21,7 @@ class LogLines:
     def on_published(self, published: Published) -> None:
         """A window landed."""
         for seen in published.seen:
-            if seen.origin in _REALTIME:
+            if seen.origin in REALTIME:
                 log.info(
                     "[realtime]",
                     accountId=seen.account,

@@ -113,7 +113,7 @@ class Publisher:
             began = self._clock.monotonic_s()
         next_due_s = await self._thread_flush.due(backlog=False)
         self._idle.set()
-        await self._sleep(next_due_s)
+        await within(self._clock, next_due_s, self._wake.wait())
 
     async def drained(self) -> None:
         """Return when everything journaled has landed, threads included."""
@@ -123,9 +123,6 @@ class Publisher:
             self._thread_flush.hurry()
             self._wake.set()
             await self._idle.wait()
-
-    async def _sleep(self, at_most_s: float | None) -> None:
-        await within(self._clock, at_most_s, self._wake.wait())
 
     async def _window(self) -> bool:
         """Land one window. False when there was nothing to land."""

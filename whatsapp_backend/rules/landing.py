@@ -31,7 +31,6 @@ class Slot:
     """The document that `base` was read from; it may lack fields that `base` has, or spell them differently."""
     updated_at_ns: int | None = None
     must_read: bool = False
-    was_read: bool = False
 
     @property
     def outcome(self) -> MessageState:
@@ -109,7 +108,7 @@ def settle(slot: Slot, document: Document | None) -> bool:
     slot.base, slot.read, slot.updated_at_ns = base, None, None
     if document:
         slot.read, slot.updated_at_ns = document.fields, document.updated_at_ns
-    slot.must_read, slot.was_read = False, True
+    slot.must_read = False
     return True
 
 
