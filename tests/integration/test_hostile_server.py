@@ -3,6 +3,9 @@
 import pytest
 from whole import ANA, Whole, until
 
+_DEAF_S = 150.0
+"""Bytes that begin a frame of megabytes leave the socket deaf until a ping is missed, twice half a minute."""
+
 
 async def survives(whole: Whole, ids: set[str]) -> None:
     """Everything sent is there, by the same daemon process and the same bridge."""
@@ -29,8 +32,11 @@ async def test_rubbish_in_the_middle_of_a_conversation_costs_the_socket_only(who
     await whole.lands({"S-1"})
     bridge = whole.daemon.bridge_pid()
     for framed in (True, False):
+        mark = whole.server.mark()
         await whole.server.op("rubbish", account=whole.phone, framed=framed)
         await whole.send(f"S-{framed}")
+        await whole.server.wait("closed", account=whole.phone, since=mark, timeout_s=_DEAF_S)
+        await whole.server.wait("opened", account=whole.phone, since=mark, timeout_s=_DEAF_S)
     await survives(whole, {"S-1", "S-True", "S-False"})
     assert whole.daemon.bridge_pid() == bridge
 
