@@ -7,7 +7,7 @@ from typing import Protocol
 
 from whatsapp_backend.domain.frames import Find, Get, State
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
-from whatsapp_backend.domain.mirror import Mirrored, MirroredThread, Progress
+from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
 from whatsapp_backend.domain.writes import Document, Outcome, Write
 from whatsapp_backend.errors import ProtocolError
 
@@ -83,11 +83,40 @@ class Mirror(Protocol):
     async def messages(self, paths: Iterable[str]) -> dict[str, Mirrored]:
         """What is known of these message documents; unknown ones are absent."""
 
-    async def threads(self, paths: Iterable[str]) -> dict[str, MirroredThread]:
-        """What is known of these thread documents; unknown ones are absent."""
+    async def waiting(self, paths: Iterable[str]) -> dict[str, Waiting]:
+        """The amendments that wait for these message documents."""
 
-    async def dirty_threads(self, limit: int) -> list[MirroredThread]:
-        """Threads that hold something Firestore does not have yet."""
+    async def waiting_due(self, now_ms: int, limit: int) -> list[Waiting]:
+        """Amendments whose time to be written has come, the longest due first."""
+
+    async def gathered(self, paths: Iterable[str]) -> dict[str, Gathered]:
+        """What is known of these thread and contact documents, with the unread messages counted; unknown ones absent."""
+
+    async def dirty(self, limit: int) -> list[Gathered]:
+        """Documents that hold something Firestore does not have yet."""
+
+
+class Identities(Protocol):
+    """Whose number a LID is."""
+
+    async def aliases(self, account: str, lids: Iterable[str]) -> dict[str, str]:
+        """The numbers of those of these LIDs that are known."""
+
+    async def ununited(self, limit: int) -> list[Alias]:
+        """Those known whose documents under the LID have not all been dealt with, oldest first."""
+
+    async def nameless(self, account: str, lid: str, limit: int) -> list[Nameless]:
+        """Documents that name somebody by this LID."""
+
+
+class Debts(Protocol):
+    """Messages that are owed to us."""
+
+    async def debts_due(self, account: str, now_ms: int, limit: int) -> list[Debt]:
+        """The account's open debts whose time to be asked for has come, the longest due first."""
+
+    async def put_debts(self, debts: Iterable[Debt]) -> None:
+        """Keep what was done about these; one that was closed meanwhile stays closed. Raises StoreUnwell."""
 
 
 class Consumers(Protocol):

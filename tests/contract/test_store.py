@@ -9,7 +9,7 @@ import pytest
 
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, NewEntry, OpenNotice, Parked
-from whatsapp_backend.domain.mirror import Mirrored, MirroredThread, Progress
+from whatsapp_backend.domain.mirror import Mirrored, Gathered, Progress
 from whatsapp_backend.errors import StoreRefused, StoreUnwell
 from whatsapp_backend.testing.memory_store import MemoryStore
 
@@ -99,12 +99,12 @@ class TestJournal:
 
     async def test_stats_count_what_is_there(self, store):
         await store.commit(commit(entry("n", "history-notice"), entry("a"), entry("b")))
-        thread = MirroredThread(path="t/1", account=ANA, state=b"{}", updated_at_ns=None, dirty=True)
-        await store.advance(Progress(consumer="documents", cursor=3, threads=(thread,), parked=((2, 0, ANA, "why"),)))
+        thread = Gathered(path="t/1", account=ANA, state=b"{}", updated_at_ns=None, dirty=True)
+        await store.advance(Progress(consumer="documents", cursor=3, gathered=(thread,), parked=((2, 0, ANA, "why"),)))
         await store.prune(landed_before_ms=MANY, state_before_ms=0)
         stats = await store.stats()
         assert (stats.journal_end, stats.entries, stats.parked) == (3, 2, 1)
-        assert (stats.open_notices, stats.dirty_threads) == (1, 1)
+        assert (stats.open_notices, stats.dirty) == (1, 1)
 
 
 class TestCommit:
@@ -274,14 +274,14 @@ def mirrored(path="t/1/m/1", digest=b"d" * 16, state=b"{}", updated_at_ns=1_795_
 
 
 def thread(path="t/1", *, dirty=False, state=b"{}", updated_at_ns=1_795_328_371_123_456_789):
-    return MirroredThread(path=path, account=ANA, state=state, updated_at_ns=updated_at_ns, dirty=dirty)
+    return Gathered(path=path, account=ANA, state=state, updated_at_ns=updated_at_ns, dirty=dirty)
 
 
 class TestMirror:
     async def test_what_landed_is_known_to_the_nanosecond_and_the_rest_is_absent(self, store):
-        await store.advance(Progress(consumer="documents", cursor=1, mirrored=(mirrored(),), threads=(thread(),)))
+        await store.advance(Progress(consumer="documents", cursor=1, mirrored=(mirrored(),), gathered=(thread(),)))
         assert await store.messages(["t/1/m/1", "t/1/m/2"]) == {"t/1/m/1": mirrored()}
-        assert await store.threads(iter(["t/1", "t/2"])) == {"t/1": thread()}
+        assert await store.gathered(iter(["t/1", "t/2"])) == {"t/1": thread()}
 
     async def test_what_landed_later_replaces_it(self, store):
         later = mirrored(digest=b"e" * 16, state=b"[]", updated_at_ns=None, touched=2_000)
@@ -294,13 +294,13 @@ class TestMirror:
             await store.advance(Progress(consumer="documents", cursor=1, mirrored=(one,)))
         assert await store.messages(["t/1/m/1"]) == {"t/1/m/1": mirrored(state=None, updated_at_ns=None, touched=0)}
 
-    async def test_dirty_threads_are_found_until_they_are_clean(self, store):
+    async def test_dirty_are_found_until_they_are_clean(self, store):
         dirty = [thread(f"t/{n}", dirty=True) for n in range(3)]
-        await store.advance(Progress(consumer="documents", cursor=1, threads=(*dirty, thread("t/clean"))))
-        assert await store.dirty_threads(10) == dirty
-        assert len(await store.dirty_threads(2)) == 2
-        await store.advance(Progress(consumer="documents", cursor=1, threads=(thread("t/1"),)))
-        assert await store.dirty_threads(10) == [dirty[0], dirty[2]]
+        await store.advance(Progress(consumer="documents", cursor=1, gathered=(*dirty, thread("t/clean"))))
+        assert await store.dirty(10) == dirty
+        assert len(await store.dirty(2)) == 2
+        await store.advance(Progress(consumer="documents", cursor=1, gathered=(thread("t/1"),)))
+        assert await store.dirty(10) == [dirty[0], dirty[2]]
 
 
 class TestConsumers:

@@ -488,14 +488,14 @@ async def test_all_threads_that_were_dirty_at_a_crash_are_written_after_it(world
     for number in range(700):
         await world.journal(payload(f"M{number}", chat=f"1555{number:07}@s.whatsapp.net"))
     await world.publish()
-    rows = (await world.store.threads([path for path in world.documents.documents if path.count("/") == 1])).values()
+    rows = (await world.store.gathered([path for path in world.documents.documents if path.count("/") == 1])).values()
     before = world.documents.operations.writes
     dirty = tuple(replace(row, dirty=True) for row in rows)
-    await world.store.advance(Progress(consumer=CONSUMER, cursor=0, threads=dirty))
+    await world.store.advance(Progress(consumer=CONSUMER, cursor=0, gathered=dirty))
     world.publisher = World(world.store, world.documents).publisher
     await world.journal(payload("M-new", chat="15550000001@s.whatsapp.net"))
     await world.publish()
-    assert await world.store.dirty_threads(10) == []
+    assert await world.store.dirty(10) == []
     assert world.documents.operations.writes >= before + 700
 
 

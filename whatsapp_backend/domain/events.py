@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from whatsapp_backend.domain.amendments import Amendments
+
 
 class Origin(enum.IntEnum):
     """How a message reached us. Of several sightings the smallest counts."""
@@ -65,19 +67,102 @@ class MessageSeen:
     key: Mapping[str, Any]
     sender_lid: str | None = None
     """The sender's LID where the key tells it, also when `sender` is the phone number."""
+    amendments: Amendments | None = None
+    """What a history tells with the message itself."""
     activity_at_ms: int | None = None
     """How far it may move its thread, where its own time cannot be believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Amended:
+    """Something happened to a message that may be here, may come, or may never come."""
+
+    order: int
+    account: str
+    client_jid: str
+    message_id: str
+    amendments: Amendments
+    author: str | None
+    """Whose message it is said to be; None where that is not said."""
+    author_lid: str | None = None
+    status: Status = Status.NONE
+    failed: bool = False
+
+
+class NameRank(enum.IntEnum):
+    """Who gave a name, or an address; the higher one counts, and of equals the later."""
+
+    NOBODY = 0
+    PUSHED = 1
+    """With a message, by its sender."""
+    VERIFIED = 2
+    NOTIFIED = 3
+    CHAT = 4
+    """By the phone's list of conversations, or an earlier generation of this system."""
+    PHONE_BOOK = 5
+    SUBJECT = 6
+    """Of a group."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatNamed:
-    """A conversation's name as somebody gave it; a higher rank wins, then the later order."""
+    """A conversation's name as somebody gave it."""
 
     order: int
     account: str
     client_jid: str
     name: str
-    rank: int
+    rank: NameRank
+    clock: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonTold:
+    """A person's names by who gave them, and his picture. `lid` where `jid` is the number."""
+
+    order: int
+    account: str
+    jid: str
+    clock: int
+    names: Mapping[NameRank, str]
+    lid: str | None = None
+    picture_url: str | None = None
+    about: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRead:
+    """We read a conversation up to this moment, on whatever device."""
+
+    order: int
+    account: str
+    client_jid: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityTold:
+    """A LID and a number are one person. `evidence` names where that was said."""
+
+    order: int
+    account: str
+    lid: str
+    pn: str
+    evidence: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """A message exists, and did not come so that it could be read. Its placeholder is a sighting of its own."""
+
+    order: int
+    account: str
+    client_jid: str
+    message_id: str
+    reason: str
+    at_ms: int
+    key: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +174,7 @@ class Unreadable:
     reason: str
 
 
-Event = MessageSeen | ChatNamed | Unreadable
+Event = MessageSeen | Amended | ChatNamed | PersonTold | ChatRead | IdentityTold | Owed | Unreadable
 
 PARTS = 1 << 16
 """An order is `seq * PARTS + part`: a record holds at most 200 messages, and the names of its chats follow them."""

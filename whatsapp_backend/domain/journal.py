@@ -92,6 +92,11 @@ class StoreStats:
     entries: int
     parked: int
     open_notices: int
-    dirty_threads: int
+    dirty: int
+    """Documents that hold something Firestore does not have yet."""
+    open_debts: int
+    oldest_debt_at_ms: int | None
+    closed_debts: Mapping[str, int]
+    """Of the last weeks, by why they were closed."""
     file_bytes: int
     """On disk, the write-ahead log included."""

@@ -6,18 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from whatsapp_backend.domain.amendments import Amendments
 from whatsapp_backend.domain.events import Content, Origin, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageState:
-    """A message. `first`, `content_order` and `name_order` say which sighting each part is from."""
+    """A message. `first`, `content_order` and `name_order` say which sighting each part is from.
+
+    Without `content` there was no sighting yet, only amendments: it is no document, and waits for its message.
+    """
 
     account: str
     client_jid: str
     message_id: str
     sender: str | None
     sent_at_ms: int
+    active_at_ms: int
+    """How far it moves its thread: its own time, where that can be believed."""
     first: int
     sync_source: str
     offline: bool
@@ -27,21 +33,26 @@ class MessageState:
     failed: bool
     name: str | None
     name_order: int
-    content: Content
+    content: Content | None
     content_order: int
     sender_lid: str | None = None
+    amendments: Amendments | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadState:
-    """A conversation: its newest message by source time, and its best name. `last_at_ms` 0: no message yet."""
+    """A conversation: its newest message by source time, and its best name. `last_at_ms` 0: no message yet.
+
+    `last_version` grows with what happens to that message, so that its preview follows.
+    """
 
     account: str
     client_jid: str
     last_at_ms: int = 0
     last_id: str = ""
-    last_order: int = 0
+    last_version: int = 0
     last_richness: int = 0
+    last_order: int = 0
     last_preview: str = ""
     last_direction: str = ""
     last_sender_name: str | None = None
@@ -49,3 +60,20 @@ class ThreadState:
     name: str | None = None
     name_rank: int = 0
     name_clock: int = 0
+    read_at_ms: int = 0
+    """When we last read it. Only the mirror knows."""
+    redirect_to: str = ""
+    """The id of the thread that its messages went to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactState:
+    """A person: for each rank the newest name, as (clock, name), and his picture and what he says of himself."""
+
+    account: str
+    jid: str
+    names: Mapping[str, tuple[int, str]]
+    """By the rank's name."""
+    lid: str | None = None
+    picture: tuple[int, str] | None = None
+    about: tuple[int, str] | None = None

@@ -14,7 +14,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never, wait_random_exponential
 
 from whatsapp_backend.clock import Clock
-from whatsapp_backend.domain.mirror import Mirrored
+from whatsapp_backend.domain.mirror import Mirrored, Waiting
 from whatsapp_backend.domain.writes import Document, Outcome, Result, Write
 from whatsapp_backend.errors import DocumentsUnavailable, WhatsAppBackendError
 from whatsapp_backend.ports import DocumentStore
@@ -41,6 +41,10 @@ class Landed:
     """What became of a batch of slots."""
 
     mirrored: list[Mirrored] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+    """Amendments to be kept for later."""
+    there: list[Slot] = field(default_factory=list)
+    """Those whose document holds their outcome now."""
     invalid: list[tuple[Slot, str]] = field(default_factory=list)
     unchanged: int = 0
 
@@ -136,18 +140,25 @@ class Lander:
 
     def _due(self, slots: list[Slot], landed: Landed) -> list[tuple[Slot, Write]]:
         due = []
+        now_ms = self._clock.wall_ms()
         for slot in slots:
+            waiting = landing.to_wait(slot, now_ms) if slot.incoming.content is None else None
+            if waiting is not None:
+                landed.waiting.append(waiting)
+                continue
             write = landing.write_for(slot)
             if write:
                 due.append((slot, write))
                 continue
             landed.unchanged += 1
-            if slot.read is not None:  # remembered, so that it need not be read again
-                landed.mirrored.append(landing.mirrored(slot, slot.updated_at_ns, self._clock.wall_ms()))
+            landed.there.append(slot)
+            if slot.read is not None or slot.waited:  # remembered, so that it need not be read or waited for again
+                landed.mirrored.append(landing.mirrored(slot, slot.updated_at_ns, now_ms))
         return due
 
     def _took(self, slot: Slot, outcome: Outcome, landed: Landed) -> bool:
         if outcome.result is Result.LANDED:
+            landed.there.append(slot)
             landed.mirrored.append(landing.mirrored(slot, outcome.updated_at_ns, self._clock.wall_ms()))
             return True
         if outcome.result is Result.INVALID:
@@ -165,7 +176,7 @@ class Lander:
             for slot in slots:
                 try:
                     if not landing.settle(slot, found.get(slot.path)):
-                        slot.path = landing.aside(slot.path, slot.incoming.sender)
+                        landing.move_aside(slot)
                         moved.append(slot)
                 except ValueError as error:  # settle() left must_read on: _attempt drops it
                     landed.invalid.append((slot, f"what lies at its place cannot be read: {error}"))

@@ -62,3 +62,9 @@ def thread_path(thread: str) -> str:
 def message_path(thread: str, message_id: str) -> str:
     """Where a message's document lies, unless its id is another sender's already."""
     return f"threads/{thread}/messages/{encoded(message_id)}"
+
+
+@lru_cache(1024)
+def contact_path(account: str, jid: str) -> str:
+    """Where a contact's document lies."""
+    return f"contacts/{encoded(f'{account}__{jid}')}"

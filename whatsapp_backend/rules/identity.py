@@ -76,6 +76,16 @@ def certainly_differ(one: str, other: str, one_lid: str | None = None, other_lid
     return one != other and not (is_lid(one) or is_lid(other)) and is_phone(one) == is_phone(other)
 
 
+def same_person(one: str | None, other: str | None, one_lid: str | None = None, other_lid: str | None = None) -> bool:
+    """Whether two senders are certainly one person. A LID against a number may be one, and is not certain to be."""
+    if not one or not other:
+        return False
+    if one == other:
+        return True
+    lids = (one if is_lid(one) else one_lid, other if is_lid(other) else other_lid)
+    return ME not in (one, other) and lids[0] is not None and lids[0] == lids[1]
+
+
 def chat_of(key: Mapping[str, Any]) -> str:
     """The canonical client JID of a message key: the phone number once the key tells it, else what the key says."""
     return _person(key.get("remoteJid"), key.get("remoteJidAlt"))

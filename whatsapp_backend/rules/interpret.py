@@ -1,29 +1,44 @@
-"""A journal entry, read: which messages and names it tells of. Never raises: what means nothing is Unreadable."""
+"""A journal entry, read: what it tells. Never raises: what means nothing is Unreadable."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from whatsapp_backend.domain.events import PARTS, ChatNamed, Event, MessageSeen, Origin, Status, Unreadable
+from whatsapp_backend.domain.amendments import Amendments, Mark
+from whatsapp_backend.domain.events import (
+    PARTS,
+    Content,
+    Event,
+    MessageSeen,
+    NameRank,
+    Origin,
+    Owed,
+    PersonTold,
+    Status,
+    Unreadable,
+)
 from whatsapp_backend.domain.journal import Entry
-from whatsapp_backend.domain.moments import YEAR_10000_MS
-from whatsapp_backend.rules.content import content_of
-from whatsapp_backend.rules.identity import canonical_jid, chat_of, sender_lid_of, sender_of
+from whatsapp_backend.rules.amending import amended_by, told_by_history
+from whatsapp_backend.rules.content import call_content, content_of, placeholder, stub_content
+from whatsapp_backend.rules.identity import canonical_jid, chat_of, is_person, sender_lid_of, sender_of
+from whatsapp_backend.rules.receipts import receipt_events
+from whatsapp_backend.rules.told import ODD, given_name, identities_of_key, jid_of, listed, moment_ms, reason_of
+from whatsapp_backend.rules.updates import chat_told, contact_told, each, mapping_told, update_events
 
 _ON_DEMAND = 6
 _ORIGINS = {origin.name.lower(): origin for origin in Origin}
 _SYNC_SOURCES = {Origin.HISTORY: "history_sync", Origin.ONDEMAND: "manual_sync"}
 _STATUSES = (Status.NONE, Status.QUEUED, Status.SENT, Status.DELIVERED, Status.READ, Status.READ)
 """By the protocol's code: 0 error, 1 pending, 2 server, 3 delivery, 4 read, 5 played."""
-_MILLISECONDS_SINCE = 10**12
 _DAY_MS = 86_400_000
 """A sender's clock may be ahead of ours by so much; one who lies would pin his thread to the top for ever."""
-_ODD = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What reading the unexpected raises; quotes may be nested deeper than Python calls."""
-NAMED_BY_HISTORY = 2
+_REVOKED_STUB = 1
+_LONGEST_BODY = 65_536
+"""WhatsApp's own limit. A longer text comes from a liar, and would not fit into a document with its versions."""
 
 
 def events_of(entry: Entry) -> list[Event]:
@@ -37,88 +52,153 @@ def events_of(entry: Entry) -> list[Event]:
         return []
     try:
         return list(reader(entry, orjson.loads(new.payload)))
-    except _ODD as error:
-        return [Unreadable(order=order, account=entry.account, reason=_reason(error))]
+    except ODD as error:
+        return [Unreadable(order=order, account=entry.account, reason=reason_of(error))]
 
 
 def _message(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
-    seen = _seen(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.DERIVED), payload)
-    if seen:
-        yield seen
+    yield from _told(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.DERIVED), payload)
 
 
 def _history(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
     origin = Origin.ONDEMAND if payload.get("syncType") == _ON_DEMAND else Origin.HISTORY
     order = entry.seq * PARTS
-    for message in _listed(payload, "messages"):
-        try:
-            seen = _seen(entry, order, origin, message)
-        except _ODD as error:
-            yield Unreadable(order=order, account=entry.account, reason=_reason(error))
-        else:
-            if seen:
-                yield seen
-        order += 1
-    for chat in _listed(payload, "chats"):
-        try:
-            named = _named(entry, order, chat)
-        except _ODD as error:
-            yield Unreadable(order=order, account=entry.account, reason=_reason(error))
-        else:
-            if named:
-                yield named
-        order += 1
+    for field, reader in (
+        ("messages", lambda entry, order, row: _told(entry, order, origin, row)),
+        ("chats", chat_told),
+        ("contacts", contact_told),
+        ("mappings", mapping_told),
+    ):
+        items = listed(payload, field)
+        yield from each(entry, order, items, reader)
+        order += len(items)
 
 
-def _listed(payload: Mapping[str, Any], field: str) -> Sequence[Any]:
-    """What is listed there; what is no list is one thing that cannot be read, and costs nothing else."""
-    value = payload.get(field) or ()
-    return value if isinstance(value, list) else [value] if value else ()
+def _debt(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
+    """A message that is owed lands as its placeholder. What may be seen once only is never sent again."""
+    key = payload["key"]
+    once = bool(key.get("isViewOnce"))
+    reason = "view-once" if once else str(payload.get("reason"))
+    row = {**payload, "messageTimestamp": payload.get("messageTimestamp") or entry.new.received_at_ms // 1000}
+    yield from identities_of_key(entry, key)
+    seen = _seen(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.LIVE), row, placeholder(reason))
+    yield seen
+    yield from _push_name(entry, seen)
+    if not once:
+        yield Owed(
+            order=seen.order,
+            account=entry.account,
+            client_jid=seen.client_jid,
+            message_id=seen.message_id,
+            reason=reason,
+            at_ms=entry.new.received_at_ms,
+            key=key,
+        )
 
 
-def _named(entry: Entry, order: int, chat: Mapping[str, Any]) -> ChatNamed | None:
-    name = chat.get("name") or chat.get("displayName")
-    if not (isinstance(name, str) and name and isinstance(chat.get("id"), str)):
-        return None
-    jid = chat_of({"remoteJid": chat["id"], "remoteJidAlt": chat.get("pnJid")})
-    return ChatNamed(order=order, account=entry.account, client_jid=jid, name=name, rank=NAMED_BY_HISTORY)
+def _call(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
+    """Somebody calls. What becomes of it is told by the engine, in a message of its own."""
+    if payload.get("what") not in ("offer", "offer_notice"):
+        return
+    chat = payload.get("chat") or payload["from"]
+    key = {"remoteJid": chat, "id": payload["id"], "fromMe": bool(payload.get("own"))}
+    alt = payload.get("fromAlt")
+    if is_person(jid_of(chat)):
+        key |= {"remoteJidAlt": alt} if alt else {}
+    else:
+        key |= {"participant": payload["from"]} | ({"participantAlt": alt} if alt else {})
+    yield from identities_of_key(entry, key)
+    content = call_content(
+        str(payload["what"]), video=bool(payload.get("video")), group=bool(payload.get("group"))
+    )
+    row = {"key": key, "messageTimestamp": payload.get("time") or entry.new.received_at_ms // 1000}
+    yield _seen(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.LIVE), row, content)
 
 
-def _seen(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any]) -> MessageSeen | None:
+def _told(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any]) -> Iterator[Event]:
+    """A message as the engine gives it: who is who, what it shows, what it does to another one, who sent it."""
     if "key" not in message:
         raise ValueError("message that could not be decoded")
     key = message["key"]
-    message_id = key["id"]
-    if not isinstance(message_id, str) or not message_id or not isinstance(key["remoteJid"], str):
+    if not isinstance(key["id"], str) or not key["id"] or not isinstance(key["remoteJid"], str):
         raise ValueError("message without an id or a chat")
-    content = content_of(message.get("message") or {})
-    if content is None:
-        return None
+    yield from identities_of_key(entry, key)
+    content = _content(message)
+    if content is not None:
+        seen = _seen(entry, order, origin, message, content)
+        yield seen
+        yield from _push_name(entry, seen)
+    elif message.get("message"):
+        yield from amended_by(entry, order, message, moment_ms(message.get("messageTimestamp")))
+
+
+def _content(message: Mapping[str, Any]) -> Content | None:
+    stub = message.get("messageStubType")
+    if message.get("message") or not isinstance(stub, int) or not stub:
+        content = content_of(message.get("message") or {})
+    elif stub == _REVOKED_STUB:
+        return placeholder("revoked")
+    else:
+        parameters = [each for each in listed(message, "messageStubParameters") if isinstance(each, str)]
+        content = stub_content(stub, parameters, sender_of(message["key"]))
+    if content is None or content.body is None or len(content.body) <= _LONGEST_BODY:
+        return content
+    cut = {**(content.details or {}), "cutFrom": len(content.body)}
+    return replace(content, body=content.body[:_LONGEST_BODY], details=cut)
+
+
+def _seen(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any], content: Content) -> MessageSeen:
+    key = message["key"]
+    own = bool(key.get("fromMe"))
     status = message.get("status")
     code = status if isinstance(status, int) and 0 <= status < len(_STATUSES) else None
-    sent_at_ms = _sent_at_ms(message.get("messageTimestamp"))
+    sent_at_ms = moment_ms(message.get("messageTimestamp"))
     latest_ms = entry.new.received_at_ms + _DAY_MS
+    chat = chat_of(key)
     return MessageSeen(
         order=order,
         account=entry.account,
-        client_jid=chat_of(key),
-        message_id=message_id,
+        client_jid=chat,
+        message_id=key["id"],
         sender=sender_of(key),
-        sender_name=_name(message.get("pushName")) if not key.get("fromMe") else None,
+        sender_name=None if own else given_name(message.get("pushName")),
         sent_at_ms=sent_at_ms,
         origin=origin,
         sync_source=_SYNC_SOURCES.get(origin, "realtime"),
-        status=_status(code, from_me=bool(key.get("fromMe"))),
-        failed=code == 0 and bool(key.get("fromMe")),
+        status=_status(code, own=own),
+        failed=code == 0 and own,
         content=content,
         key=_key(key, message),
         sender_lid=sender_lid_of(key),
         activity_at_ms=latest_ms if sent_at_ms > latest_ms else None,
+        amendments=_amendments(message, chat, sent_at_ms),
     )
 
 
-def _status(code: int | None, *, from_me: bool) -> Status:
-    if not from_me:
+def _amendments(message: Mapping[str, Any], chat: str, sent_at_ms: int) -> Amendments | None:
+    """What a history tells with the message."""
+    told = told_by_history(message, chat, sent_at_ms) if "reactions" in message or "userReceipt" in message else None
+    if message.get("messageStubType") == _REVOKED_STUB and not message.get("message"):
+        by = sender_of(message["key"])
+        revokes = {by: Mark(at_ms=sent_at_ms, lid=sender_lid_of(message["key"]), of=by)} if by else {}
+        return replace(told, revokes=revokes) if told else Amendments(revokes=revokes)
+    return told
+
+
+def _push_name(entry: Entry, seen: MessageSeen) -> Iterator[PersonTold]:
+    if seen.sender_name and seen.sender and is_person(seen.sender):
+        yield PersonTold(
+            order=seen.order,
+            account=entry.account,
+            jid=seen.sender,
+            lid=seen.sender_lid if seen.sender_lid != seen.sender else None,
+            clock=min(seen.sent_at_ms, entry.new.received_at_ms),
+            names={NameRank.PUSHED: seen.sender_name},
+        )
+
+
+def _status(code: int | None, *, own: bool) -> Status:
+    if not own:
         return Status.DELIVERED  # what reached us was delivered; nobody's receipt can say less or more
     return _STATUSES[code] if code is not None else Status.SENT
 
@@ -136,23 +216,11 @@ def _key(key: Mapping[str, Any], message: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _sent_at_ms(time: Any) -> int:
-    if isinstance(time, bool) or not isinstance(time, int) or time <= 0:
-        raise ValueError("message without a time")
-    ms = time if time >= _MILLISECONDS_SINCE else time * 1000
-    if ms >= YEAR_10000_MS:
-        raise ValueError("message from after the year 9999")
-    return ms
-
-
-def _name(name: Any) -> str | None:
-    return name.strip() or None if isinstance(name, str) else None
-
-
-def _reason(error: Exception) -> str:
-    """The kind of error and our own words only: an exception's text may quote a message."""
-    ours = str(error) if type(error) is ValueError else "unexpected shape"
-    return f"{type(error).__name__}: {ours}"
-
-
-_READERS: dict[str, Callable[[Entry, Any], Iterator[Event]]] = {"message": _message, "history": _history}
+_READERS: dict[str, Callable[[Entry, Any], Iterator[Event]]] = {
+    "message": _message,
+    "history": _history,
+    "debt": _debt,
+    "call": _call,
+    "receipt": receipt_events,
+    "update": update_events,
+}

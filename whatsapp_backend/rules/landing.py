@@ -1,36 +1,63 @@
-"""How sightings become writes: which document each belongs to, whether it needs a read, and what to write."""
+"""How arrivals become writes: which document each belongs to, whether it needs a read, and what to write.
+
+An arrival is a sighting of a message, or amendments to it. Amendments whose message is not here wait for it in the
+mirror: they never make a document. Those who had a group's message are many and come at once: they wait a moment and
+are written together.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
-from whatsapp_backend.domain.events import MessageSeen
-from whatsapp_backend.domain.mirror import Mirrored
+from whatsapp_backend.domain.amendments import Amendments
+from whatsapp_backend.domain.events import Amended, MessageSeen
+from whatsapp_backend.domain.mirror import Mirrored, Waiting
 from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.domain.writes import Document, Fields, Write
 from whatsapp_backend.rules import messages
 from whatsapp_backend.rules.document_ids import message_path, other_sender, thread_id
-from whatsapp_backend.rules.identity import certainly_differ
+from whatsapp_backend.rules.identity import certainly_differ, is_person
+from whatsapp_backend.rules.shown import shown_of
 
 _ABSENT = object()
+_TOGETHER_MS = 5000
+"""So long receipts of a group's message wait for one another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What is to be merged into the document at `path`. `sender`: whose message it is, or is said to be."""
+
+    path: str
+    state: MessageState
+    order: int = 0
+    sender: str | None = None
+    sender_lid: str | None = None
+    waits: bool = True
+    """Whether it may wait for others of its kind."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Slot:
-    """One message document on its way: what was seen of it, and what it is known to hold.
+    """One message document on its way: what arrived for it, and what it is known to hold.
 
     `base` is None for a document believed new. `must_read`: what it holds is not known and has to be looked up first.
     """
 
     path: str
     incoming: MessageState
+    sender: str | None = None
+    sender_lid: str | None = None
     orders: list[int] = field(default_factory=list)
     base: MessageState | None = None
     read: Fields | None = None
     """The document that `base` was read from; it may lack fields that `base` has, or spell them differently."""
     updated_at_ns: int | None = None
     must_read: bool = False
+    waited: Waiting | None = None
+    """What the mirror held for it, now part of `incoming`."""
+    waits: bool = True
 
     @property
     def outcome(self) -> MessageState:
@@ -38,44 +65,61 @@ class Slot:
         return messages.merged(self.base, self.incoming) if self.base else self.incoming
 
 
-def path_of(seen: MessageSeen) -> str:
-    """Where a message lands, unless its id is another sender's already."""
-    return message_path(thread_id(seen.account, seen.client_jid), seen.message_id)
+def arrival_of(event: MessageSeen | Amended) -> Arrival:
+    """An event at its plain path: the one it has unless its id is another sender's already."""
+    seen = isinstance(event, MessageSeen)
+    return Arrival(
+        path=message_path(thread_id(event.account, event.client_jid), event.message_id),
+        state=messages.state_of(event),
+        order=event.order,
+        sender=event.sender if seen else event.author,
+        sender_lid=event.sender_lid if seen else event.author_lid,
+    )
 
 
-def aside(path: str, sender: str | None) -> str:
-    """Where a message lands whose plain path is another sender's already."""
-    return other_sender(path, sender or "")
+def aside(arrival: Arrival) -> Arrival:
+    """Where it lands when its plain path is another sender's already."""
+    return replace(arrival, path=other_sender(arrival.path, arrival.sender or ""))
 
 
-def is_anothers(state: MessageState | None, seen: MessageState) -> bool:
-    """Whether a document certainly holds somebody else's message under the same id."""
-    if not (state and state.sender and seen.sender):
+def move_aside(slot: Slot) -> None:
+    """As `aside`, for a slot whose document turned out to be another sender's."""
+    slot.path = other_sender(slot.path, slot.sender or "")
+
+
+def is_anothers(state: MessageState | None, sender: str | None, lid: str | None) -> bool:
+    """Whether this is certainly somebody else's message under the same id."""
+    if not (state and state.sender and sender):
         return False
-    return certainly_differ(state.sender, seen.sender, state.sender_lid, seen.sender_lid)
+    return certainly_differ(state.sender, sender, state.sender_lid, lid)
 
 
 def slots_for(
-    seen: Iterable[MessageSeen], known: Mapping[str, Mirrored], paths: Callable[[MessageSeen], str] = path_of
-) -> tuple[dict[str, Slot], list[MessageSeen]]:
-    """Group sightings by document; the second value are those whose document is another sender's: place them aside."""
+    arrivals: Iterable[Arrival], known: Mapping[str, Mirrored], waiting: Mapping[str, Waiting]
+) -> tuple[dict[str, Slot], list[Arrival]]:
+    """Group arrivals by document; the second value are those whose document is another sender's: place them aside.
+
+    Sightings first: what somebody did to a message must not take its place.
+    """
     slots: dict[str, Slot] = {}
-    displaced: list[MessageSeen] = []
-    for one in seen:
-        state = messages.state_of(one)
-        path = paths(one)
-        slot = slots.get(path)
+    displaced: list[Arrival] = []
+    for one in sorted(arrivals, key=lambda arrival: arrival.state.content is None):
+        slot = slots.get(one.path)
         if slot is None:
-            slot = _slot(path, state, known.get(path))
-            if is_anothers(slot.base, state):
+            slot = _slot(one, known.get(one.path), waiting.get(one.path))
+            if is_anothers(slot.base, one.sender, one.sender_lid):
                 displaced.append(one)
                 continue
-            slots[path] = slot
-        elif is_anothers(slot.base, state) or is_anothers(slot.incoming, state):
+            slots[one.path] = slot
+        elif is_anothers(slot.base, one.sender, one.sender_lid) or is_anothers(
+            slot.incoming, one.sender, one.sender_lid
+        ):
             displaced.append(one)
             continue
         else:
-            slot.incoming = messages.merged(slot.incoming, state)
+            slot.incoming = messages.merged(slot.incoming, one.state)
+            if one.sender and slot.sender and certainly_differ(slot.sender, one.sender, slot.sender_lid, one.sender_lid):
+                slot.sender = None  # amendments that name several authors wait for a message together
         slot.orders.append(one.order)
     for slot in slots.values():
         if slot.base and slot.updated_at_ns is None and slot.outcome != slot.base:
@@ -83,15 +127,25 @@ def slots_for(
     return slots, displaced
 
 
-def _slot(path: str, state: MessageState, mirrored: Mirrored | None) -> Slot:
-    slot = Slot(path=path, incoming=state)
+def _slot(one: Arrival, mirrored: Mirrored | None, waited: Waiting | None) -> Slot:
+    slot = Slot(
+        path=one.path,
+        incoming=one.state,
+        sender=one.sender,
+        sender_lid=one.sender_lid,
+        waited=waited,
+        waits=one.waits,
+    )
+    if waited is not None:
+        slot.incoming = messages.merged(slot.incoming, messages.loaded(waited.state))
     if mirrored is None:
-        return slot
-    if mirrored.state is not None:
+        # A message nobody told us of is looked for once; if it is not there, the mirror remembers that we wait for it.
+        slot.must_read = one.state.content is None and waited is None
+    elif mirrored.state is not None:
         slot.base = messages.loaded(mirrored.state)
         slot.updated_at_ns = mirrored.updated_at_ns
-    elif mirrored.digest == messages.digest(state):
-        slot.base = state  # the merge state aged out, but this is all the document holds
+    elif mirrored.digest == messages.digest(slot.incoming):
+        slot.base = slot.incoming  # the merge state aged out, but this is all the document holds
     else:
         slot.must_read = True
     return slot
@@ -103,7 +157,7 @@ def settle(slot: Slot, document: Document | None) -> bool:
     Raises ValueError, and nothing else, and leaves `must_read` on, for a document that cannot be merged with.
     """
     base = _base_in(document, slot.incoming) if document else None
-    if is_anothers(base, slot.incoming):
+    if is_anothers(base, slot.sender, slot.sender_lid):
         return False
     slot.base, slot.read, slot.updated_at_ns = base, None, None
     if document:
@@ -128,6 +182,8 @@ def _base_in(document: Document, incoming: MessageState) -> MessageState:
 def write_for(slot: Slot) -> Write | None:
     """The write that brings the document up to date: a create without a read, a patch, or none at all."""
     outcome = slot.outcome
+    if outcome.content is None or outcome == slot.base:
+        return None
     if slot.base is None:
         return Write(
             path=slot.path,
@@ -135,8 +191,6 @@ def write_for(slot: Slot) -> Write | None:
             server_times=messages.SERVER_TIMES_ONCE,
             must_not_exist=True,
         )
-    if outcome == slot.base:
-        return None
     before, after = messages.fields_of(slot.base), messages.fields_of(outcome)
     held = before if slot.read is None else slot.read
     changed = tuple(
@@ -148,6 +202,41 @@ def write_for(slot: Slot) -> Write | None:
         mask=changed,
         server_times=messages.SERVER_TIMES_AGAIN,
         updated_at_ns=slot.updated_at_ns,
+    )
+
+
+def to_wait(slot: Slot, now_ms: int) -> Waiting | None:
+    """What the mirror is to keep for later instead of a write, if this slot is to wait."""
+    outcome = slot.outcome
+    if outcome.content is None:
+        return _waiting(slot, None, now_ms)
+    due_at_ms = slot.waited.due_at_ms if slot.waited else None
+    if due_at_ms is None:
+        due_at_ms = now_ms + _TOGETHER_MS
+    waits = slot.waits and due_at_ms > now_ms and _may_wait(slot)
+    return _waiting(slot, due_at_ms, now_ms) if waits else None
+
+
+def _may_wait(slot: Slot) -> bool:
+    """Whether all that is new is that some more of a group had the message."""
+    if slot.base is None or slot.base.content is None or slot.incoming.content is not None:
+        return False
+    told = slot.incoming.amendments
+    if told is None or slot.incoming.failed or replace(told, receipts={}) != _NO_AMENDMENTS:
+        return False
+    return not is_person(slot.base.client_jid) and shown_of(slot.base).status == shown_of(slot.outcome).status
+
+
+_NO_AMENDMENTS = Amendments()
+
+
+def _waiting(slot: Slot, due_at_ms: int | None, now_ms: int) -> Waiting:
+    return Waiting(
+        path=slot.path,
+        account=slot.incoming.account,
+        state=messages.dumped(slot.incoming),
+        due_at_ms=due_at_ms,
+        touched_at_ms=now_ms,
     )
 
 

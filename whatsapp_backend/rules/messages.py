@@ -8,18 +8,21 @@ from memory. That is why syncing again, in any order, never makes it worse.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from whatsapp_backend.domain.events import Content, MessageSeen, Origin, Status
+from whatsapp_backend.domain.amendments import Amendments
+from whatsapp_backend.domain.events import Amended, Content, MessageSeen, Origin, Status
 from whatsapp_backend.domain.moments import YEAR_10000_MS, at_ms
 from whatsapp_backend.domain.states import MessageState
+from whatsapp_backend.rules import amendments
 from whatsapp_backend.rules.content import MEDIA_DETAILS, richness
 from whatsapp_backend.rules.document_ids import thread_id
-from whatsapp_backend.rules.identity import ME, canonical_jid, is_phone, lid_among, sender_lid_of, sender_of
+from whatsapp_backend.rules.identity import ME, canonical_jid, is_lid, is_phone, lid_among, sender_lid_of, sender_of
+from whatsapp_backend.rules.shown import Shown, shown_of
 from whatsapp_backend.rules.stored import integer, json_object, moment_ms, typed
 
 SERVER_TIMES_ONCE = ("createdAt", "syncedAt", "tsServer", "updatedAt")
@@ -27,16 +30,46 @@ SERVER_TIMES_AGAIN = ("updatedAt",)
 _ORIGINS = {origin.name.lower(): origin for origin in Origin}
 _FOREIGN = 1 << 62
 """The clock of what an earlier generation of the system wrote without clocks: anything of ours wins over it."""
+_UNSEEN = _FOREIGN + 1
+"""The clock of a message that was not seen: anything wins over it."""
 
 
-def state_of(seen: MessageSeen) -> MessageState:
-    """The state after this one sighting."""
+def state_of(event: MessageSeen | Amended) -> MessageState:
+    """The state after this one event."""
+    return _seen(event) if isinstance(event, MessageSeen) else _amended(event)
+
+
+def _amended(event: Amended) -> MessageState:
+    return MessageState(
+        account=event.account,
+        client_jid=event.client_jid,
+        message_id=event.message_id,
+        sender=None,  # whose message it is said to be proves nothing
+        sent_at_ms=YEAR_10000_MS,
+        active_at_ms=YEAR_10000_MS,
+        first=_UNSEEN,
+        sync_source="",
+        offline=False,
+        key={},
+        origin=Origin.DERIVED,
+        status=Status.NONE,
+        failed=event.failed,
+        name=None,
+        name_order=_UNSEEN,
+        content=None,
+        content_order=_UNSEEN,
+        amendments=event.amendments,
+    )
+
+
+def _seen(seen: MessageSeen) -> MessageState:
     return MessageState(
         account=seen.account,
         client_jid=seen.client_jid,
         message_id=seen.message_id,
         sender=seen.sender,
         sent_at_ms=seen.sent_at_ms,
+        active_at_ms=seen.sent_at_ms if seen.activity_at_ms is None else seen.activity_at_ms,
         first=seen.order,
         sync_source=seen.sync_source,
         offline=seen.origin is Origin.OFFLINE,
@@ -49,6 +82,7 @@ def state_of(seen: MessageSeen) -> MessageState:
         content=seen.content,
         content_order=seen.order,
         sender_lid=seen.sender_lid,
+        amendments=seen.amendments,
     )
 
 
@@ -62,6 +96,7 @@ def merged(one: MessageState, other: MessageState) -> MessageState:
         sender=_better_sender(one.sender, other.sender),
         sender_lid=min(filter(None, (one.sender_lid, other.sender_lid)), default=None),
         sent_at_ms=min(one.sent_at_ms, other.sent_at_ms),
+        active_at_ms=min(one.active_at_ms, other.active_at_ms),
         origin=min(one.origin, other.origin),
         status=max(one.status, other.status),
         failed=one.failed or other.failed,
@@ -69,7 +104,25 @@ def merged(one: MessageState, other: MessageState) -> MessageState:
         name_order=named.name_order,
         content=_with_additions(best.content, less.content),
         content_order=best.content_order,
+        amendments=amendments.merged(one.amendments, other.amendments),
     )
+
+
+def identified(state: MessageState, number_of: Callable[[str], str | None]) -> MessageState:
+    """The same, with the numbers of those who were known by their LID."""
+    state = replace(
+        state,
+        client_jid=number_of(state.client_jid) or state.client_jid,
+        amendments=amendments.identified(state.amendments, number_of),
+    )
+    number = number_of(state.sender) if state.sender else None
+    return replace(state, sender=number, sender_lid=state.sender) if number else state
+
+
+def nameless(state: MessageState) -> set[str]:
+    """The LIDs it names people by because their numbers are not known."""
+    people = (state.client_jid, state.sender, *amendments.doers(state.amendments))
+    return {who for who in people if who and is_lid(who)}
 
 
 def digest(state: MessageState) -> bytes:
@@ -77,29 +130,43 @@ def digest(state: MessageState) -> bytes:
 
     Without the sender's name, which a history often lacks, and without what others added to the media.
     """
-    content = _plain(state.content)
+    content = _plain(state.content) if state.content else {"media": None}
     if content["media"]:
         content["media"] = {name: detail for name, detail in content["media"].items() if name in MEDIA_DETAILS} or None
-    told = (state.sender, state.sent_at_ms, state.status, state.failed, content)
+    told: tuple[Any, ...] = (state.sender, state.sent_at_ms, state.status, state.failed, content)
+    if state.amendments:
+        told = (*told, amendments.plain(state.amendments))
     return hashlib.blake2b(orjson.dumps(told, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
 def dumped(state: MessageState) -> bytes:
     """The state as JSON text."""
-    return orjson.dumps({**_plain(state), "content": _plain(state.content)}, option=orjson.OPT_SORT_KEYS)
+    plain = _plain(state)
+    if state.content:
+        plain["content"] = _plain(state.content)
+    if state.amendments:
+        plain["amendments"] = amendments.plain(state.amendments)
+    return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
 
 
 def loaded(text: bytes) -> MessageState:
     """The state from JSON text."""
     data = orjson.loads(text)
-    data.update(origin=Origin(data["origin"]), status=Status(data["status"]), content=Content(**data["content"]))
+    data.setdefault("active_at_ms", data["sent_at_ms"])  # version 1 of the store did not know these two
+    data.setdefault("amendments", None)
+    data.update(
+        origin=Origin(data["origin"]),
+        status=Status(data["status"]),
+        content=Content(**data["content"]) if data["content"] else None,
+        amendments=amendments.from_plain(data["amendments"]),
+    )
     return MessageState(**data)
 
 
 def fields_of(state: MessageState) -> dict[str, Any]:
-    """The document, but for the server's times."""
+    """The document of a message that was seen, but for the server's times."""
     own = state.sender == ME
-    content = state.content
+    shown = shown_of(state)
     sent_at = at_ms(state.sent_at_ms)
     fields: dict[str, Any] = {
         "accountId": state.account,
@@ -108,9 +175,9 @@ def fields_of(state: MessageState) -> dict[str, Any]:
         "waMessageId": state.message_id,
         "providerMessageId": state.message_id,
         "direction": "outbound" if own else "inbound",
-        "body": content.body,
-        "messageType": content.kind,
-        "status": _shown(state),
+        "body": shown.content.body,
+        "messageType": shown.content.kind,
+        "status": shown.status,
         "tsClient": sent_at,
         "tsSort": sent_at,
         "tsClientMs": state.sent_at_ms,
@@ -118,28 +185,72 @@ def fields_of(state: MessageState) -> dict[str, Any]:
         "key": dict(state.key),
         "syncSource": state.sync_source,
         "origin": state.origin.name.lower(),
-        "clocks": {"first": state.first, "content": state.content_order, "status": int(state.status)},
+        "clocks": _clocks(state),
     }
     if state.failed:
         fields["failed"] = True
     if state.offline:
         fields["offlineSync"] = True
-    if state.sender and not own:
+    return fields | _sender_fields(state) | _content_fields(shown.content) | _amended_fields(state, shown)
+
+
+def _clocks(state: MessageState) -> dict[str, int]:
+    clocks = {"first": state.first, "content": state.content_order, "status": int(state.status)}
+    if state.name and state.sender != ME:
+        clocks["name"] = state.name_order
+    if state.active_at_ms != state.sent_at_ms:
+        clocks["activeAtMs"] = state.active_at_ms
+    return clocks
+
+
+def _sender_fields(state: MessageState) -> dict[str, Any]:
+    if state.sender == ME:
+        return {"senderName": ME}
+    fields = {}
+    if state.sender:
         fields["senderJid"] = fields["senderId"] = state.sender
         if state.sender_lid and state.sender_lid != state.sender:
             fields["senderLid"] = state.sender_lid
-    if own:
-        fields["senderName"] = ME
-    elif state.name:
+    if state.name:
         fields["senderName"] = fields["lastSenderName"] = state.name
-        fields["clocks"]["name"] = state.name_order
+    return fields
+
+
+def _content_fields(content: Content) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
     if content.content_kind:
         fields["contentKind"] = content.content_kind
     if content.quoted:
         fields["quoted"] = dict(content.quoted)
-    if content.media:
-        fields |= _media_fields(content.media)
-    return fields
+    if content.details:
+        fields["details"] = dict(content.details)
+    return fields | _media_fields(content.media) if content.media else fields
+
+
+def _amended_fields(state: MessageState, shown: Shown) -> dict[str, Any]:
+    """What happened to it, for people and for merging: what does not show is kept too."""
+    told = state.amendments
+    if told is None:
+        return {}
+    fields: dict[str, Any] = dict(shown.times)
+    original = shown.original
+    if told.edits:
+        counting = [edit_id for edit_id, _ in shown.edits]
+        fields["versions"] = amendments.versions(told, original.body, state.sent_at_ms, counting)
+    if shown.edits:
+        fields |= {"edited": True, "editedAtMs": shown.edits[-1][1].at_ms, "editedAt": at_ms(shown.edits[-1][1].at_ms)}
+    if shown.revoked:
+        by, mark = shown.revoked
+        fields |= {"revoked": True, "revokedBy": by, "revokedAtMs": mark.at_ms, "revokedAt": at_ms(mark.at_ms)}
+        fields["kept"] = {"body": original.body, "messageType": original.kind, **_content_fields(original)}
+    lists = {
+        "revokes": amendments.marks_told(told.revokes),
+        "reactions": amendments.marks_told({by: mark for by, mark in told.reactions.items() if mark.text}),
+        "reactionsRemoved": amendments.marks_told({by: mark for by, mark in told.reactions.items() if not mark.text}),
+        "votes": amendments.marks_told(told.votes),
+        "receipts": amendments.receipts_told(told.receipts),
+    }
+    return fields | {name: told_of for name, told_of in lists.items() if told_of}
 
 
 def state_in(fields: Mapping[str, Any], incoming: MessageState) -> MessageState:
@@ -155,25 +266,46 @@ def state_in(fields: Mapping[str, Any], incoming: MessageState) -> MessageState:
     status = fields.get("status")
     name = None if own else typed(fields, "senderName", str) or None
     origin = fields.get("origin")
+    sent_at_ms = _sent_at_ms(fields) or incoming.sent_at_ms
     return MessageState(
         account=incoming.account,
         client_jid=incoming.client_jid,
         message_id=incoming.message_id,
         sender=sender,
         sender_lid=sender_lid,
-        sent_at_ms=_sent_at_ms(fields) or incoming.sent_at_ms,
+        sent_at_ms=sent_at_ms,
+        active_at_ms=integer(clocks, "activeAtMs", below=YEAR_10000_MS) or sent_at_ms,
         first=_clock(clocks, "first"),
         sync_source=typed(fields, "syncSource", str) or incoming.sync_source,
         offline=fields.get("offlineSync") is True,
         key=key,
         origin=_ORIGINS.get(origin, Origin.DERIVED) if isinstance(origin, str) else Origin.DERIVED,
-        status=Status(max(integer(clocks, "status", below=len(Status)) or 0, _named_status(status))),
-        failed=fields.get("failed") is True or status == "failed",
+        status=_status_in(clocks, status),
+        failed=fields.get("failed") is True or ("status" not in clocks and status == "failed"),
         name=name,
         name_order=_clock(clocks, "name") if name else _FOREIGN,
         content=_content_in(fields),
         content_order=_clock(clocks, "content"),
+        amendments=amendments.read_in(fields),
     )
+
+
+def blank_in(fields: Mapping[str, Any]) -> MessageState | None:
+    """A state of which nothing but the place is known, of the message that a document holds; None if it holds none."""
+    account, jid = typed(fields, "accountId", str), typed(fields, "clientJid", str)
+    message_id = typed(fields, "waMessageId", str) or typed(fields, "providerMessageId", str)
+    if not (account and jid and message_id):
+        return None
+    nothing = Amended(
+        order=0, account=account, client_jid=jid, message_id=message_id, amendments=Amendments(), author=None
+    )
+    return replace(_amended(nothing), amendments=None)
+
+
+def _status_in(clocks: Mapping[str, Any], shown: Any) -> Status:
+    """Its own: what a document of ours shows may be a receipt's word, which is kept apart."""
+    own = integer(clocks, "status", below=len(Status))
+    return Status(own) if own is not None else _named_status(shown)
 
 
 def _plain(value: MessageState | Content) -> dict[str, Any]:
@@ -201,18 +333,19 @@ def _sender_in(fields: Mapping[str, Any], key: Mapping[str, Any]) -> tuple[str |
 
 
 def _content_in(fields: Mapping[str, Any]) -> Content:
+    """The content as it was sent: a revoke keeps it apart, an edit keeps its text as the first version."""
+    kept = typed(fields, "kept", dict)
+    holding = fields if kept is None else kept
+    first = next(iter(typed(fields, "versions", list) or ()), None)
+    edited = kept is None and isinstance(first, Mapping) and "id" not in first
     return Content(
-        kind=typed(fields, "messageType", str) or "unknown",
-        body=typed(fields, "body", str),
-        media=_media_in(fields),
-        quoted=json_object(fields.get("quoted")) or None,
-        content_kind=typed(fields, "contentKind", str),
+        kind=typed(holding, "messageType", str) or "unknown",
+        body=typed(first if edited else holding, "body", str),
+        media=_media_in(holding),
+        quoted=json_object(holding.get("quoted")) or None,
+        content_kind=typed(holding, "contentKind", str),
+        details=json_object(holding.get("details")) or None,
     )
-
-
-def _shown(state: MessageState) -> str:
-    """A refused send is `failed`, unless somebody got it after all."""
-    return "failed" if state.failed and state.status < Status.DELIVERED else state.status.name.lower()
 
 
 def _named_status(name: Any) -> Status:
@@ -220,7 +353,7 @@ def _named_status(name: Any) -> Status:
 
 
 def _content_rank(state: MessageState) -> tuple[int, int]:
-    return (-richness(state.content), state.content_order)
+    return (-richness(state.content) if state.content else 1, state.content_order)
 
 
 def _better_sender(one: str | None, other: str | None) -> str | None:
@@ -229,13 +362,15 @@ def _better_sender(one: str | None, other: str | None) -> str | None:
     return min(known, key=lambda sender: (sender != ME, not is_phone(sender), sender)) if known else None
 
 
-def _with_additions(best: Content, other: Content) -> Content:
+def _with_additions(best: Content | None, other: Content | None) -> Content | None:
     """The better content, its media as they came, and what others added to the media of either (where they put them).
 
     What a message says of its media is never mixed from two sightings: a key of the one opens no file of the other.
     Where two additions differ the greater wins: any rule would do that forgets the order.
     """
-    added = {name: detail for name, detail in (other.media or {}).items() if name not in MEDIA_DETAILS}
+    if best is None or other is None or not other.media:
+        return best
+    added = {name: detail for name, detail in other.media.items() if name not in MEDIA_DETAILS}
     if not added:
         return best
     media = dict(best.media or {})

@@ -9,57 +9,62 @@ from typing import Any
 
 import orjson
 
-from whatsapp_backend.domain.events import ChatNamed, MessageSeen
+from whatsapp_backend.domain.events import ChatNamed, ChatRead, NameRank
 from whatsapp_backend.domain.moments import YEAR_10000_MS, at_ms
-from whatsapp_backend.domain.states import ThreadState
+from whatsapp_backend.domain.states import MessageState, ThreadState
 from whatsapp_backend.rules.content import preview_of, richness
+from whatsapp_backend.rules.document_ids import thread_id
 from whatsapp_backend.rules.identity import ME, is_lid, is_person, phone_of
+from whatsapp_backend.rules.shown import REVOKED_PREVIEW, shown_of
 from whatsapp_backend.rules.stored import integer, typed
 
 SERVER_TIMES = ("updatedAt",)
-_NAMED_BY_PUSH_NAME = 1
-_NAMED_BY_AN_EARLIER_GENERATION = 2
 _NUMBER = re.compile(r"[\d\s()+.-]*")
 
 
-def state_of(event: MessageSeen | ChatNamed) -> ThreadState:
+def state_of(event: ChatNamed | ChatRead) -> ThreadState:
     """The thread after this one event."""
-    if isinstance(event, ChatNamed):
-        return ThreadState(
-            account=event.account,
-            client_jid=event.client_jid,
-            name=event.name,
-            name_rank=event.rank,
-            name_clock=event.order,
-        )
-    own = event.sender == ME
-    active_at_ms = event.sent_at_ms if event.activity_at_ms is None else event.activity_at_ms
-    pushed = event.sender_name if is_person(event.client_jid) and not own else None
+    thread = ThreadState(account=event.account, client_jid=event.client_jid)
+    if isinstance(event, ChatRead):
+        return replace(thread, read_at_ms=event.at_ms)
+    return replace(thread, name=event.name, name_rank=int(event.rank), name_clock=event.clock)
+
+
+def state_after(message: MessageState) -> ThreadState:
+    """The thread after this one message, as it is now: a later edit moves its preview and nothing else."""
+    own = message.sender == ME
+    shown = shown_of(message)
+    pushed = message.name if is_person(message.client_jid) and not own else None
     return ThreadState(
-        account=event.account,
-        client_jid=event.client_jid,
-        last_at_ms=active_at_ms,
-        last_id=event.message_id,
-        last_order=event.order,
-        last_richness=richness(event.content),
-        last_preview=preview_of(event.content),
+        account=message.account,
+        client_jid=message.client_jid,
+        last_at_ms=message.active_at_ms,
+        last_id=message.message_id,
+        last_version=shown.version,
+        last_richness=richness(shown.original),
+        last_order=message.content_order,
+        last_preview=REVOKED_PREVIEW if shown.revoked else preview_of(shown.content),
         last_direction="outbound" if own else "inbound",
-        last_sender_name=ME if own else event.sender_name,
-        last_inbound_at_ms=0 if own else active_at_ms,
+        last_sender_name=ME if own else message.name,
+        last_inbound_at_ms=0 if own else message.active_at_ms,
         name=pushed,
-        name_rank=_NAMED_BY_PUSH_NAME if pushed else 0,
-        name_clock=active_at_ms if pushed else 0,
+        name_rank=int(NameRank.PUSHED) if pushed else 0,
+        name_clock=message.active_at_ms if pushed else 0,
     )
 
 
 def merged(one: ThreadState, other: ThreadState) -> ThreadState:
-    """The thread after both: the newest message by source time, of one message the sighting that shows most."""
-    newest = max(
-        one, other, key=lambda state: (state.last_at_ms, state.last_id, state.last_richness, -state.last_order)
-    )
+    """The thread after both: the newest message by source time, of one message the version that shows most."""
+    newest = max(one, other, key=_newness)
     named = max(one, other, key=lambda state: (state.name_rank, state.name_clock, state.name or ""))
     last_inbound_at_ms = max(one.last_inbound_at_ms, other.last_inbound_at_ms)
-    if named is newest and last_inbound_at_ms == newest.last_inbound_at_ms:
+    read_at_ms = max(one.read_at_ms, other.read_at_ms)
+    redirect_to = max(one.redirect_to, other.redirect_to)
+    if named is newest and (last_inbound_at_ms, read_at_ms, redirect_to) == (
+        newest.last_inbound_at_ms,
+        newest.read_at_ms,
+        newest.redirect_to,
+    ):
         return newest  # as in nearly all of a history: half the time of a window went into copies
     return replace(
         newest,
@@ -67,7 +72,13 @@ def merged(one: ThreadState, other: ThreadState) -> ThreadState:
         name=named.name,
         name_rank=named.name_rank,
         name_clock=named.name_clock,
+        read_at_ms=read_at_ms,
+        redirect_to=redirect_to,
     )
+
+
+def _newness(state: ThreadState) -> tuple[int, str, int, int, int]:
+    return (state.last_at_ms, state.last_id, state.last_version, state.last_richness, -state.last_order)
 
 
 def dumped(state: ThreadState) -> bytes:
@@ -96,6 +107,7 @@ def fields_of(state: ThreadState) -> dict[str, Any]:
         "lastMessageDirection": state.last_direction,
         "clocks": {
             "last": state.last_order,
+            "lastVersion": state.last_version,
             "lastRichness": state.last_richness,
             "nameRank": state.name_rank,
             "name": state.name_clock,
@@ -108,7 +120,26 @@ def fields_of(state: ThreadState) -> dict[str, Any]:
     if state.last_inbound_at_ms:
         fields["lastInboundAt"] = at_ms(state.last_inbound_at_ms)
         fields["lastInboundAtMs"] = state.last_inbound_at_ms
+    if state.redirect_to:
+        fields["redirectTo"] = fields["canonicalThreadId"] = state.redirect_to
     return fields
+
+
+def redirected(state: ThreadState, client_jid: str) -> tuple[ThreadState, ThreadState]:
+    """The thread of a LID whose number became known: what it is from now on, and what the other thread takes from it.
+
+    The messages go their own way; they bring the last activity with them.
+    """
+    to = thread_id(state.account, client_jid)
+    taken = ThreadState(
+        account=state.account,
+        client_jid=client_jid,
+        name=state.name,
+        name_rank=state.name_rank,
+        name_clock=state.name_clock,
+        read_at_ms=state.read_at_ms,
+    )
+    return replace(state, redirect_to=to), taken
 
 
 DELETED_WHEN_ABSENT = frozenset({"lastMessageSenderName"})
@@ -126,7 +157,7 @@ def state_in(fields: Mapping[str, Any], ours: ThreadState) -> ThreadState:
     last_order = _integer(clocks, "last")
     if last_order is None:
         name = _given_name(fields)
-        rank = _NAMED_BY_AN_EARLIER_GENERATION if name else 0
+        rank = NameRank.CHAT if name else 0
         return ThreadState(account=ours.account, client_jid=ours.client_jid, name=name, name_rank=rank)
     rank = _integer(clocks, "nameRank") or 0
     return ThreadState(
@@ -135,6 +166,7 @@ def state_in(fields: Mapping[str, Any], ours: ThreadState) -> ThreadState:
         last_at_ms=_integer(fields, "lastMessageAtMs") or 0,
         last_id=typed(fields, "lastMessageId", str) or "",
         last_order=last_order,
+        last_version=_integer(clocks, "lastVersion") or 0,
         last_richness=_integer(clocks, "lastRichness") or 0,
         last_preview=typed(fields, "lastMessagePreview", str) or "",
         last_direction=typed(fields, "lastMessageDirection", str) or "",
@@ -143,6 +175,7 @@ def state_in(fields: Mapping[str, Any], ours: ThreadState) -> ThreadState:
         name=typed(fields, "displayName", str) if rank else None,
         name_rank=rank,
         name_clock=_integer(clocks, "name") or 0,
+        redirect_to=typed(fields, "redirectTo", str) or "",
     )
 
 

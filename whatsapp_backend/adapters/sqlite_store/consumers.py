@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from whatsapp_backend.adapters.sqlite_store import mirror
+from whatsapp_backend.adapters.sqlite_store import debts, identities, mirror
 from whatsapp_backend.domain.journal import Parked
 
 if TYPE_CHECKING:
@@ -31,14 +31,46 @@ def cursor(connection: sqlite3.Connection, consumer: str) -> int:
 
 
 def advance(connection: sqlite3.Connection, progress: Progress) -> None:
-    """Keep what landed, what was parked, and the cursor."""
-    for mirrored in progress.mirrored:
-        mirror.put_message(connection, mirrored)
-    for thread in progress.threads:
-        mirror.put_thread(connection, thread)
+    """Keep what landed and what follows from it, what was parked, and the cursor."""
+    _remember(connection, progress)
+    _identify(connection, progress)
+    for debt in progress.debts:
+        debts.open_(connection, debt)
+    for path, why, at_ms in progress.paid:
+        debts.pay(connection, path, why, at_ms)
     for seq, part, account, reason in progress.parked:
         park(connection, Parked(consumer=progress.consumer, seq=seq, part=part, account=account, reason=reason))
-    connection.execute(_MOVE, (progress.consumer, progress.cursor))
+    if progress.cursor:
+        connection.execute(_MOVE, (progress.consumer, progress.cursor))
+
+
+def _remember(connection: sqlite3.Connection, progress: Progress) -> None:
+    for mirrored in progress.mirrored:
+        mirror.put_message(connection, mirrored)
+    for path in progress.waited:
+        mirror.drop_waiting(connection, path)
+    for waiting in progress.waiting:
+        mirror.put_waiting(connection, waiting)
+    for row in progress.gathered:
+        mirror.put_gathered(connection, row)
+    for moved in progress.moved:
+        mirror.move(connection, moved)
+        debts.move(connection, moved)
+    for one in progress.unread:
+        mirror.put_unread(connection, one)
+    for thread, until_ms in progress.read:
+        mirror.read(connection, thread, until_ms)
+
+
+def _identify(connection: sqlite3.Connection, progress: Progress) -> None:
+    for alias in progress.aliases:
+        identities.learn(connection, alias)
+    for nameless in progress.nameless:
+        identities.put(connection, nameless)
+    for named in progress.named:
+        identities.drop(connection, named)
+    for alias in progress.united:
+        identities.united(connection, alias)
 
 
 def park(connection: sqlite3.Connection, parked: Parked) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from whatsapp_backend.domain.mirror import Mirrored, MirroredThread
+from whatsapp_backend.domain.mirror import Gathered, Mirrored, Moved, Unread, Waiting
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,13 +21,23 @@ _SET_DIGEST = (
 )
 _SET_STATE = "INSERT OR REPLACE INTO mirror_state (path_hash, touched_at_ms, updated_at_ns, state) VALUES (?, ?, ?, ?)"
 _DROP_STATE = "DELETE FROM mirror_state WHERE path_hash = ?"
-_THREAD_COLUMNS = "path, account, state, updated_at_ns, dirty"
-_THREAD = f"SELECT {_THREAD_COLUMNS} FROM thread WHERE path = ?"
-_DIRTY = f"SELECT {_THREAD_COLUMNS} FROM thread WHERE dirty ORDER BY rowid LIMIT ?"
-_SET_THREAD = (
-    f"INSERT INTO thread ({_THREAD_COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
+_COLUMNS = "path, account, state, updated_at_ns, dirty"
+_UNREAD = "(SELECT count(*) FROM unread WHERE thread = path)"
+_GATHERED = f"SELECT {_COLUMNS}, {_UNREAD} FROM gathered WHERE path = ?"
+_DIRTY = f"SELECT {_COLUMNS}, {_UNREAD} FROM gathered WHERE dirty ORDER BY rowid LIMIT ?"
+_SET_GATHERED = (
+    f"INSERT INTO gathered ({_COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
     "account = excluded.account, state = excluded.state, updated_at_ns = excluded.updated_at_ns, dirty = excluded.dirty"
 )
+_WAITING_COLUMNS = "path, account, state, due_at_ms, touched_at_ms"
+_WAITING = f"SELECT {_WAITING_COLUMNS} FROM waiting WHERE path = ?"
+_DUE = f"SELECT {_WAITING_COLUMNS} FROM waiting WHERE due_at_ms <= ? ORDER BY due_at_ms LIMIT ?"
+_SET_WAITING = f"INSERT OR REPLACE INTO waiting ({_WAITING_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
+_DROP_WAITING = "DELETE FROM waiting WHERE path = ?"
+_SET_UNREAD = "INSERT OR IGNORE INTO unread (thread, message_hash, sent_at_ms) VALUES (?, ?, ?)"
+_READ = "DELETE FROM unread WHERE thread = ? AND sent_at_ms <= ?"
+_MOVE_UNREAD = "UPDATE OR IGNORE unread SET thread = ? WHERE thread = ?"
+_DROP_UNREAD = "DELETE FROM unread WHERE thread = ?"
 
 
 def messages(connection: sqlite3.Connection, paths: Iterable[str]) -> dict[str, Mirrored]:
@@ -41,14 +51,24 @@ def messages(connection: sqlite3.Connection, paths: Iterable[str]) -> dict[str, 
     return known
 
 
-def threads(connection: sqlite3.Connection, paths: Iterable[str]) -> dict[str, MirroredThread]:
-    """What is known of these thread documents."""
-    return {path: _thread(row) for path in paths for row in connection.execute(_THREAD, (path,)).fetchall()}
+def gathered(connection: sqlite3.Connection, paths: Iterable[str]) -> dict[str, Gathered]:
+    """What is known of these thread and contact documents."""
+    return {path: _gathered(row) for path in paths for row in connection.execute(_GATHERED, (path,)).fetchall()}
 
 
-def dirty_threads(connection: sqlite3.Connection, limit: int) -> list[MirroredThread]:
-    """Threads that hold something Firestore does not have yet."""
-    return [_thread(row) for row in connection.execute(_DIRTY, (limit,)).fetchall()]
+def dirty(connection: sqlite3.Connection, limit: int) -> list[Gathered]:
+    """Documents that hold something Firestore does not have yet."""
+    return [_gathered(row) for row in connection.execute(_DIRTY, (limit,)).fetchall()]
+
+
+def waiting(connection: sqlite3.Connection, paths: Iterable[str]) -> dict[str, Waiting]:
+    """The amendments that wait for these message documents."""
+    return {path: _waiting(row) for path in paths for row in connection.execute(_WAITING, (path,)).fetchall()}
+
+
+def waiting_due(connection: sqlite3.Connection, now_ms: int, limit: int) -> list[Waiting]:
+    """Amendments whose time to be written has come."""
+    return [_waiting(row) for row in connection.execute(_DUE, (now_ms, limit)).fetchall()]
 
 
 def put_message(connection: sqlite3.Connection, mirrored: Mirrored) -> None:
@@ -61,16 +81,49 @@ def put_message(connection: sqlite3.Connection, mirrored: Mirrored) -> None:
         connection.execute(_SET_STATE, (path_hash, mirrored.touched_at_ms, mirrored.updated_at_ns, mirrored.state))
 
 
-def put_thread(connection: sqlite3.Connection, thread: MirroredThread) -> None:
-    """Remember a thread document."""
-    values = (thread.path, thread.account, thread.state, thread.updated_at_ns, int(thread.dirty))
-    connection.execute(_SET_THREAD, values)
+def put_gathered(connection: sqlite3.Connection, row: Gathered) -> None:
+    """Remember a thread or a contact."""
+    connection.execute(_SET_GATHERED, (row.path, row.account, row.state, row.updated_at_ns, int(row.dirty)))
+
+
+def put_waiting(connection: sqlite3.Connection, one: Waiting) -> None:
+    """Keep amendments for later."""
+    connection.execute(_SET_WAITING, (one.path, one.account, one.state, one.due_at_ms, one.touched_at_ms))
+
+
+def drop_waiting(connection: sqlite3.Connection, path: str) -> None:
+    """They wait no longer."""
+    connection.execute(_DROP_WAITING, (path,))
+
+
+def put_unread(connection: sqlite3.Connection, one: Unread) -> None:
+    """Count a message as unread, once."""
+    connection.execute(_SET_UNREAD, (one.thread, _hash(one.message_id), one.sent_at_ms))
+
+
+def read(connection: sqlite3.Connection, thread: str, until_ms: int) -> None:
+    """What was sent until then is unread no longer."""
+    connection.execute(_READ, (thread, until_ms))
+
+
+def move(connection: sqlite3.Connection, moved: Moved) -> None:
+    """What waits for a document, or is unread in it, does so elsewhere now."""
+    connection.execute(_DROP_WAITING, (moved.path,))
+    connection.execute(_MOVE_UNREAD, (moved.to, moved.path))
+    connection.execute(_DROP_UNREAD, (moved.path,))
 
 
 def _hash(path: str) -> bytes:
     return hashlib.blake2b(path.encode(), digest_size=16).digest()
 
 
-def _thread(row: tuple[str, str, bytes, int | None, int]) -> MirroredThread:
-    path, account, state, updated_at_ns, dirty = row
-    return MirroredThread(path=path, account=account, state=state, updated_at_ns=updated_at_ns, dirty=bool(dirty))
+def _gathered(row: tuple[str, str, bytes, int | None, int, int]) -> Gathered:
+    path, account, state, updated_at_ns, dirty, unread = row
+    return Gathered(
+        path=path, account=account, state=state, updated_at_ns=updated_at_ns, dirty=bool(dirty), unread=unread
+    )
+
+
+def _waiting(row: tuple[str, str, bytes, int | None, int]) -> Waiting:
+    path, account, state, due_at_ms, touched_at_ms = row
+    return Waiting(path=path, account=account, state=state, due_at_ms=due_at_ms, touched_at_ms=touched_at_ms)

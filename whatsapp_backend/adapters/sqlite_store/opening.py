@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "whatsapp.sqlite3"
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x57414249  # "WABI"
 FULLY_CHECKED_BYTES = 64 * 1024 * 1024  # a third of a second; beyond it damage is found when it is met
 _OLDEST_SQLITE = (3, 37)  # STRICT tables
@@ -67,6 +67,7 @@ def open_file(state_dir: Path) -> OpenFile:
         _check_header(path)
         writing = undo.enter_context(contextlib.closing(connect(path)))
         _check_contents(writing, path)
+        _upgrade(writing)
         _write_once(writing)
         reading = undo.enter_context(contextlib.closing(connect(path)))
         reading.execute("PRAGMA query_only=ON")
@@ -156,7 +157,7 @@ def _check_contents(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
         raise StoreUnusable(f"{path} was not made by whatsapp-backend. Choose another STATE_DIR, or move it away.")
-    if version != VERSION:
+    if version not in range(1, VERSION + 1):
         raise StoreUnusable(
             f"{path} has version {version}, this whatsapp-backend knows version {VERSION}. "
             "Install the newer whatsapp-backend again, or restore the file from before the upgrade."
@@ -167,6 +168,14 @@ def _check_contents(connection: sqlite3.Connection, path: Path) -> None:
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"it is damaged ({verdict})")
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a file of an older version up to date, one version after the other, each completely or not at all."""
+    ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+    for step in range(version + 1, VERSION + 1):
+        statements = files(__package__).joinpath(f"upgrade_{step}.sql").read_text(encoding="utf-8")
+        connection.executescript(f"BEGIN; {statements} PRAGMA user_version={step}; COMMIT;")
 
 
 def _write_once(connection: sqlite3.Connection) -> None:

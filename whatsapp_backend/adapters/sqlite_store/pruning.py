@@ -28,6 +28,15 @@ _DROP = (
 _COUNT = "UPDATE tally SET count = count + ? WHERE name = 'pruned'"
 _OLD_STATES = "SELECT path_hash FROM mirror_state WHERE touched_at_ms < ? LIMIT ?"
 _DROP_STATE = "DELETE FROM mirror_state WHERE path_hash = ?"
+# Amendments whose message never came, and debts that were closed long ago.
+_DROP_WAITING = (
+    "DELETE FROM waiting WHERE path IN "
+    "(SELECT path FROM waiting WHERE touched_at_ms < ? AND due_at_ms IS NULL LIMIT ?) RETURNING 1"
+)
+_DROP_DEBTS = (
+    "DELETE FROM debt WHERE path IN "
+    "(SELECT path FROM debt WHERE closed IS NOT NULL AND closed_at_ms < ? LIMIT ?) RETURNING 1"
+)
 
 
 def drop_entries(connection: sqlite3.Connection, *, landed_before_ms: int, after: Place) -> tuple[int, Place | None]:
@@ -41,8 +50,12 @@ def drop_entries(connection: sqlite3.Connection, *, landed_before_ms: int, after
 
 
 def drop_states(connection: sqlite3.Connection, *, state_before_ms: int) -> int:
-    """Drop one batch of merge states and return how many went; fewer than BATCH were the last."""
+    """Drop one batch of merge states, of amendments that wait in vain, and of closed debts.
+
+    Returns how many went of the kind of which most went; fewer than BATCH were the last.
+    """
     old = connection.execute(_OLD_STATES, (state_before_ms, BATCH)).fetchall()
     for (path_hash,) in old:
         connection.execute(_DROP_STATE, (path_hash,))
-    return len(old)
+    others = (len(connection.execute(sql, (state_before_ms, BATCH)).fetchall()) for sql in (_DROP_WAITING, _DROP_DEBTS))
+    return max(len(old), *others)

@@ -1,4 +1,4 @@
--- Version 1 of whatsapp.sqlite3. A change to what is here is a new user_version and a way to get there.
+-- Version 2 of whatsapp.sqlite3. A change to what is here is a new user_version and a way to get there.
 
 CREATE TABLE account (
     account TEXT PRIMARY KEY,
@@ -67,14 +67,68 @@ CREATE TABLE mirror_state (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX mirror_state_age ON mirror_state (touched_at_ms);
 
-CREATE TABLE thread (
+-- Threads and contacts, by the paths of their documents.
+CREATE TABLE gathered (
     path TEXT PRIMARY KEY,
     account TEXT NOT NULL,
     state BLOB NOT NULL,
     updated_at_ns INTEGER,
     dirty INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX thread_dirty ON thread (dirty) WHERE dirty;
+CREATE INDEX gathered_dirty ON gathered (dirty) WHERE dirty;
+
+-- Amendments that are in no document yet; without `due_at_ms` their message is not here.
+CREATE TABLE waiting (
+    path TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    state BLOB NOT NULL,
+    due_at_ms INTEGER,
+    touched_at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX waiting_due ON waiting (due_at_ms) WHERE due_at_ms IS NOT NULL;
+CREATE INDEX waiting_age ON waiting (touched_at_ms);
+
+CREATE TABLE unread (
+    thread TEXT NOT NULL,
+    message_hash BLOB NOT NULL,
+    sent_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (thread, message_hash)
+) STRICT, WITHOUT ROWID;
+
+-- Whose number a LID is. `united`: what was kept under the LID has been dealt with.
+CREATE TABLE alias (
+    account TEXT NOT NULL,
+    lid TEXT NOT NULL,
+    pn TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    united INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (account, lid)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX alias_ununited ON alias (at_ms) WHERE NOT united;
+
+-- Documents that name somebody by a LID whose number is not known.
+CREATE TABLE nameless (
+    account TEXT NOT NULL,
+    lid TEXT NOT NULL,
+    path TEXT NOT NULL,
+    PRIMARY KEY (account, lid, path)
+) STRICT, WITHOUT ROWID;
+
+-- Messages that are owed to us, by the paths of their documents; closed ones stay to be counted.
+CREATE TABLE debt (
+    path TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    key BLOB NOT NULL,
+    opened_at_ms INTEGER NOT NULL,
+    asked INTEGER NOT NULL,
+    next_at_ms INTEGER NOT NULL,
+    closed TEXT,
+    closed_at_ms INTEGER
+) STRICT;
+CREATE INDEX debt_due ON debt (account, next_at_ms) WHERE closed IS NULL;
+CREATE INDEX debt_closed ON debt (closed_at_ms) WHERE closed IS NOT NULL;
 
 CREATE TABLE consumer (
     consumer TEXT PRIMARY KEY,

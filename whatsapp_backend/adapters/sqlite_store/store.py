@@ -1,4 +1,4 @@
-"""The ports Journal, KeyStore, Accounts, Mirror and Consumers on one SQLite file.
+"""The ports Journal, KeyStore, Accounts, Mirror, Identities, Debts and Consumers on one SQLite file.
 
 Two lanes: one writes, and reads what must see every write called before it; the other reads for the publisher and for
 people, from a snapshot, so that neither waits for the other.
@@ -11,16 +11,28 @@ import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
-from whatsapp_backend.adapters.sqlite_store import accounts, consumers, journal, keys, mirror, notices, pruning, stats
+from whatsapp_backend.adapters.sqlite_store import (
+    accounts,
+    consumers,
+    debts,
+    identities,
+    journal,
+    keys,
+    mirror,
+    notices,
+    pruning,
+    stats,
+)
 from whatsapp_backend.adapters.sqlite_store.lane import Lane
 from whatsapp_backend.adapters.sqlite_store.opening import OpenFile, open_file
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import AsyncIterator, Iterable, Sequence
     from pathlib import Path
 
     from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
-    from whatsapp_backend.domain.mirror import Mirrored, MirroredThread, Progress
+    from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
 
 
 class SqliteStore:
@@ -125,13 +137,50 @@ class SqliteStore:
         """See the port."""
         return await self._reader.submit(partial(mirror.messages, paths=tuple(paths)))
 
-    async def threads(self, paths: Iterable[str]) -> dict[str, MirroredThread]:
+    async def gathered(self, paths: Iterable[str]) -> dict[str, Gathered]:
         """See the port."""
-        return await self._reader.submit(partial(mirror.threads, paths=tuple(paths)))
+        return await self._reader.submit(partial(mirror.gathered, paths=tuple(paths)))
 
-    async def dirty_threads(self, limit: int) -> list[MirroredThread]:
+    async def dirty(self, limit: int) -> list[Gathered]:
         """See the port."""
-        return await self._reader.submit(partial(mirror.dirty_threads, limit=limit))
+        return await self._reader.submit(partial(mirror.dirty, limit=limit))
+
+    async def waiting(self, paths: Iterable[str]) -> dict[str, Waiting]:
+        """See the port."""
+        return await self._reader.submit(partial(mirror.waiting, paths=tuple(paths)))
+
+    async def waiting_due(self, now_ms: int, limit: int) -> list[Waiting]:
+        """See the port."""
+        return await self._reader.submit(partial(mirror.waiting_due, now_ms=now_ms, limit=limit))
+
+    # Identities
+
+    async def aliases(self, account: str, lids: Iterable[str]) -> dict[str, str]:
+        """See the port."""
+        return await self._reader.submit(partial(identities.aliases, account=account, lids=tuple(lids)))
+
+    async def ununited(self, limit: int) -> list[Alias]:
+        """See the port."""
+        return await self._reader.submit(partial(identities.ununited, limit=limit))
+
+    async def nameless(self, account: str, lid: str, limit: int) -> list[Nameless]:
+        """See the port."""
+        return await self._reader.submit(partial(identities.nameless, account=account, lid=lid, limit=limit))
+
+    # Debts
+
+    async def debts_due(self, account: str, now_ms: int, limit: int) -> list[Debt]:
+        """See the port."""
+        return await self._reader.submit(partial(debts.due, account=account, now_ms=now_ms, limit=limit))
+
+    async def put_debts(self, debts_: Iterable[Debt]) -> None:
+        """See the port."""
+
+        def put(connection: sqlite3.Connection, rows: tuple[Debt, ...] = tuple(debts_)) -> None:
+            for row in rows:
+                debts.put(connection, row)
+
+        await self._writer.submit(put, writes=True)
 
     # Consumers
 

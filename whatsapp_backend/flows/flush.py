@@ -1,4 +1,6 @@
-"""Thread documents: dirty ones are written, each at most once a second, guarded by when Firestore last changed them."""
+"""Flush: documents that gather many events, threads and contacts, are written when they are dirty, each at most once a
+second, guarded by when Firestore last changed them.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,11 @@ from dataclasses import replace
 import structlog
 
 from whatsapp_backend.clock import Clock
-from whatsapp_backend.domain.mirror import MirroredThread, Progress
+from whatsapp_backend.domain.mirror import Gathered, Progress
 from whatsapp_backend.domain.writes import Document, Result, Write
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.ports import Mirror
-from whatsapp_backend.rules import threads
+from whatsapp_backend.rules import gathering
 
 log = structlog.get_logger()
 
@@ -28,8 +30,8 @@ _AT_ONCE = 500
 _CONFLICTS_IN_A_ROW = 8
 
 
-class ThreadFlush:
-    """Knows which threads are dirty and when each was last written. What it forgets in a crash the mirror knows."""
+class Flush:
+    """Knows which documents are dirty and when each was last written. What it forgets in a crash the mirror knows."""
 
     def __init__(
         self,
@@ -46,21 +48,21 @@ class ThreadFlush:
         self._lander = lander
         self._clock = clock
         self._dirty: dict[str, float] = {}
-        """Path of a dirty thread → when it became dirty."""
+        """Path of a dirty document → when it became dirty."""
         self._written: dict[str, float] = {}
         self._flushed = 0.0
         self._looked = 0.0
 
-    def note(self, changed: Iterable[MirroredThread]) -> None:
-        """These threads changed in the mirror."""
+    def note(self, changed: Iterable[Gathered]) -> None:
+        """These changed in the mirror."""
         now = self._clock.monotonic_s()
-        for thread in changed:
-            if thread.dirty:
-                self._dirty.setdefault(thread.path, now)
+        for row in changed:
+            if row.dirty:
+                self._dirty.setdefault(row.path, now)
 
     @property
     def waiting(self) -> int:
-        """How many threads hold something that is not written yet."""
+        """How many documents hold something that is not written yet."""
         return len(self._dirty)
 
     def hurry(self) -> None:
@@ -89,15 +91,15 @@ class ThreadFlush:
     async def resume(self) -> None:
         """Write what was left dirty by an earlier life, before anything else becomes dirty."""
         while True:
-            left = await self._mirror.dirty_threads(_AT_ONCE)
-            fresh = [thread for thread in left if thread.path not in self._dirty]
+            left = await self._mirror.dirty(_AT_ONCE)
+            fresh = [row for row in left if row.path not in self._dirty]
             self.note(fresh)
             if not fresh:
                 return
-            await self._flush([thread.path for thread in fresh])
+            await self._flush([row.path for row in fresh])
 
     async def _flush(self, paths: list[str]) -> None:
-        rows = list((await self._mirror.threads(paths)).values())
+        rows = list((await self._mirror.gathered(paths)).values())
         for _ in range(_CONFLICTS_IN_A_ROW):
             rows = await self._attempt(rows)
             if not rows:
@@ -109,7 +111,7 @@ class ThreadFlush:
         self._flushed = now
         self.note(rows)
 
-    async def _attempt(self, rows: list[MirroredThread]) -> list[MirroredThread]:
+    async def _attempt(self, rows: list[Gathered]) -> list[Gathered]:
         """Write these; returns those that somebody else changed meanwhile, merged with what he wrote."""
         outcomes = await self._lander.write([_write_for(row) for row in rows])
         pairs = list(zip(rows, outcomes, strict=True))
@@ -120,7 +122,7 @@ class ThreadFlush:
         ]
         for row, outcome in pairs:
             if outcome.result is Result.INVALID:
-                log.error("thread_refused", path=row.path, reason=outcome.detail)
+                log.error("document_refused", path=row.path, reason=outcome.detail)
         await self._keep(clean)
         conflicting = [row for row, outcome in pairs if outcome.result not in (Result.LANDED, Result.INVALID)]
         if not conflicting:
@@ -130,32 +132,32 @@ class ThreadFlush:
         await self._keep(merged)
         return merged
 
-    async def _keep(self, rows: list[MirroredThread]) -> None:
+    async def _keep(self, rows: list[Gathered]) -> None:
         if rows:
-            await self._keep_progress(Progress(consumer=self._consumer, cursor=0, threads=tuple(rows)))
+            await self._keep_progress(Progress(consumer=self._consumer, gathered=tuple(rows)))
 
     def _forget_old(self, now: float) -> None:
         if len(self._written) > _REMEMBERED:
             self._written = {path: at for path, at in self._written.items() if now - at < _BACKLOG_PAUSE_S}
 
 
-def _write_for(row: MirroredThread) -> Write:
-    fields = threads.fields_of(threads.loaded(row.state))
+def _write_for(row: Gathered) -> Write:
+    rules = gathering.rules_of(row.path)
+    fields = gathering.fields_of(row)
     if row.updated_at_ns is None:
-        return Write(path=row.path, fields=fields, server_times=threads.SERVER_TIMES, must_not_exist=True)
+        return Write(path=row.path, fields=fields, server_times=rules.SERVER_TIMES, must_not_exist=True)
     return Write(
         path=row.path,
         fields=fields,
-        mask=tuple(sorted(fields.keys() | threads.DELETED_WHEN_ABSENT)),
-        server_times=threads.SERVER_TIMES,
+        mask=tuple(sorted(fields.keys() | rules.DELETED_WHEN_ABSENT)),
+        server_times=rules.SERVER_TIMES,
         updated_at_ns=row.updated_at_ns,
     )
 
 
-def _merged(row: MirroredThread, document: Document | None) -> MirroredThread:
-    """What our thread becomes beside the document that is there; without one it is created again."""
+def _merged(row: Gathered, document: Document | None) -> Gathered:
+    """What ours becomes beside the document that is there; without one it is created again."""
     if document is None:
         return replace(row, updated_at_ns=None)
-    ours = threads.loaded(row.state)
-    state = threads.merged(ours, threads.state_in(document.fields, ours))
-    return replace(row, state=threads.dumped(state), updated_at_ns=document.updated_at_ns)
+    state = gathering.rules_of(row.path).dumped(gathering.beside(row, document))
+    return replace(row, state=state, updated_at_ns=document.updated_at_ns)

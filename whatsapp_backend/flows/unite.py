@@ -1,0 +1,134 @@
+"""Unite: when the number of a LID becomes known, what was kept under the LID goes where the person's other things are.
+
+Document by document, a bounded number at a time, and from where it stopped after a crash: what is done is forgotten in
+the same transaction in which it is remembered elsewhere. The old thread leads to the new one last. Nothing is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from whatsapp_backend.domain.mirror import Alias, Gathered, Moved, Nameless, Progress
+from whatsapp_backend.domain.states import MessageState, ThreadState
+from whatsapp_backend.flows.land import Lander
+from whatsapp_backend.flows.window import WindowLander
+from whatsapp_backend.ports import Identities, Mirror
+from whatsapp_backend.rules import contacts, gathering, messages, threads
+from whatsapp_backend.rules.document_ids import contact_path, message_path, thread_id, thread_path
+from whatsapp_backend.rules.gathering import State
+from whatsapp_backend.rules.landing import Arrival
+
+log = structlog.get_logger()
+
+_DOCUMENTS = 100
+"""So many at a time: new messages wait no longer than that takes."""
+_PEOPLE = 50
+
+
+class Unite:
+    """Does a piece of the work at each `step`, as long as there is some."""
+
+    def __init__(
+        self,
+        *,
+        mirror: Mirror,
+        identities: Identities,
+        lander: Lander,
+        windows: WindowLander,
+        keep: Callable[[Progress], Awaitable[None]],
+        consumer: str,
+    ) -> None:
+        self._mirror = mirror
+        self._identities = identities
+        self._lander = lander
+        self._windows = windows
+        self._keep = keep
+        self._consumer = consumer
+        self.waiting = True
+        """Whether there may be something to do: an earlier life may have left it."""
+
+    def look_again(self) -> None:
+        """Numbers became known."""
+        self.waiting = True
+
+    async def step(self) -> bool:
+        """Do some of it. False when nothing is left."""
+        if not self.waiting:
+            return False
+        budget = _DOCUMENTS
+        todo = await self._identities.ununited(_PEOPLE)
+        for alias in todo:
+            rows = await self._identities.nameless(alias.account, alias.lid, budget)
+            if rows:
+                await self._move(alias, rows)
+            budget -= len(rows)
+            if budget <= 0:
+                return True
+            await self._finish(alias)
+        self.waiting = len(todo) == _PEOPLE
+        return self.waiting
+
+    async def _move(self, alias: Alias, rows: Sequence[Nameless]) -> None:
+        """The documents at these paths, with the number in place of the LID."""
+        states = await self._states([row.path for row in rows])
+        arrivals, moved = [], []
+        for path, state in states.items():
+            named = messages.identified(state, {alias.lid: alias.pn}.get)
+            to = path
+            if named.client_jid != state.client_jid:
+                to = message_path(thread_id(named.account, named.client_jid), named.message_id)
+                moved.append(Moved(path=path, to=to))
+            arrivals.append(Arrival(path=to, state=named, sender=named.sender, sender_lid=named.sender_lid))
+        window = await self._windows.land_arrivals(arrivals)
+        if window.parked:
+            log.error("could_not_be_united", account=alias.account, count=len(window.parked))
+            window.parked.clear()  # they are where they were; no entry of the journal is to blame
+        progress = await self._windows.progress_of((), window, consumer=self._consumer)
+        await self._keep(replace(progress, moved=tuple(moved), named=tuple(rows)))
+
+    async def _states(self, paths: Sequence[str]) -> dict[str, MessageState]:
+        known = await self._mirror.messages(paths)
+        waiting = await self._mirror.waiting(paths)
+        states = {path: messages.loaded(one.state) for path, one in known.items() if one.state is not None}
+        for path, one in waiting.items():
+            state = messages.loaded(one.state)
+            states[path] = messages.merged(states[path], state) if path in states else state
+        forgotten = [path for path in paths if path not in states]
+        documents = await self._lander.read(forgotten) if forgotten else {}
+        for path, document in documents.items():
+            blank = messages.blank_in(document.fields)
+            if blank:
+                states[path] = messages.state_in(document.fields, blank)
+        return states
+
+    async def _finish(self, alias: Alias) -> None:
+        """The thread and the contact under the LID; then nothing is left of it."""
+        old, new = (thread_path(thread_id(alias.account, jid)) for jid in (alias.lid, alias.pn))
+        person = contact_path(alias.account, alias.lid)
+        found = await self._mirror.gathered([old, person])
+        taken: list[State] = []
+        redirected: list[Gathered] = []
+        if row := found.get(old):
+            thread, told = threads.redirected(threads.loaded(row.state), alias.pn)
+            taken.append(told)
+            there = thread.last_at_ms > 0 or row.updated_at_ns is not None
+            redirected.append(replace(row, state=threads.dumped(thread), dirty=there))
+        if row := found.get(person):
+            taken.append(replace(contacts.loaded(row.state), jid=alias.pn, lid=alias.lid))
+        await self._keep(
+            Progress(
+                consumer=self._consumer,
+                gathered=(*redirected, *await self._taken(taken)),
+                moved=(Moved(path=old, to=new),) if redirected else (),
+                read=tuple((new, state.read_at_ms) for state in taken if isinstance(state, ThreadState)),
+                united=(alias,),
+            )
+        )
+
+    async def _taken(self, taken: Iterable[State]) -> list[Gathered]:
+        by_path = gathering.gathered_by_path(taken)
+        known = await self._mirror.gathered(by_path)
+        return gathering.changed(by_path, known, by_path)

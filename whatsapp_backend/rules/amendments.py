@@ -1,0 +1,290 @@
+"""Amendments of two sightings as one, which of them count, and how a document holds them.
+
+Like everything that is merged they may come in any order and any number of times: of one doer the latest counts, of
+receipts the earliest time, and where there is too much for a document, what is dropped is what every order drops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
+from typing import Any, TypeVar
+
+from whatsapp_backend.domain.amendments import Amendments, Edit, Handled, Mark
+from whatsapp_backend.domain.moments import YEAR_10000_MS
+from whatsapp_backend.rules.identity import ME, certainly_differ, same_person
+from whatsapp_backend.rules.stored import integer, typed
+
+MOST_EDITS = 50
+MOST_MARKS = 1000
+MOST_RECEIPTS = 2000
+"""A group has 1,024 members at most; more comes from a liar, and 40,000 index entries are all that Firestore takes."""
+_EDITS_BYTES = 300_000
+_NAMES = ("edits", "revokes", "reactions", "votes", "receipts")
+
+T = TypeVar("T", Edit, Mark, Handled)
+
+
+def edit_key(edit_id: str, by: str) -> str:
+    """Under what an edit is kept: two people may choose one id."""
+    return f"{edit_id}\n{by}"
+
+
+def merged(one: Amendments | None, other: Amendments | None) -> Amendments | None:
+    """Both together."""
+    if one is None or other is None or one == other:
+        return one or other
+    return Amendments(
+        edits=_newest(_union(one.edits, other.edits, _earlier_edit, _edit_under_lid), MOST_EDITS, _EDITS_BYTES),
+        revokes=_first_keys(_union(one.revokes, other.revokes, _later, _mark_under_lid), MOST_MARKS),
+        reactions=_newest(_union(one.reactions, other.reactions, _later, _mark_under_lid), MOST_MARKS),
+        votes=_newest(_union(one.votes, other.votes, _later, _mark_under_lid), MOST_MARKS),
+        receipts=_first_keys(_union(one.receipts, other.receipts, _earliest, _mark_under_lid), MOST_RECEIPTS),
+    )
+
+
+def identified(amendments: Amendments | None, number_of: Callable[[str], str | None]) -> Amendments | None:
+    """The same, with the numbers of those who were known by their LID."""
+    if amendments is None:
+        return None
+
+    def named(by: str, lid: str | None) -> tuple[str, str | None]:
+        number = number_of(by)
+        return (number, by) if number else (by, lid)
+
+    def renamed(marks: Mapping[str, T]) -> dict[str, T]:
+        return {(who := named(by, mark.lid))[0]: replace(mark, lid=who[1]) for by, mark in marks.items()}
+
+    edits = {}
+    for key, edit in amendments.edits.items():
+        by, lid = named(edit.by, edit.lid)
+        edits[edit_key(key.partition("\n")[0], by)] = replace(edit, by=by, lid=lid)
+    return merged(
+        Amendments(edits=edits),
+        Amendments(
+            revokes=renamed(amendments.revokes),
+            reactions=renamed(amendments.reactions),
+            votes=renamed(amendments.votes),
+            receipts=renamed(amendments.receipts),
+        ),
+    )
+
+
+def doers(amendments: Amendments | None) -> Iterable[str]:
+    """Everybody who did something."""
+    if amendments is not None:
+        yield from (edit.by for edit in amendments.edits.values())
+        for marks in (amendments.revokes, amendments.reactions, amendments.votes, amendments.receipts):
+            yield from marks
+
+
+def plain(amendments: Amendments | None) -> dict[str, Any] | None:
+    """As JSON can hold them."""
+    return asdict(amendments) if amendments is not None else None
+
+
+def from_plain(plain: Mapping[str, Any] | None) -> Amendments | None:
+    """Back from `plain`."""
+    if plain is None:
+        return None
+    kinds: dict[str, Callable[..., Any]] = dict.fromkeys(_NAMES, Mark) | {"edits": Edit, "receipts": Handled}
+    return Amendments(**{name: {by: kinds[name](**mark) for by, mark in plain[name].items()} for name in _NAMES})
+
+
+# -- What counts --------------------------------------------------------------------------------------------------
+
+
+def counting_edits(amendments: Amendments, sender: str | None, lid: str | None) -> list[tuple[str, Edit]]:
+    """The edits by the message's own sender with their ids, oldest first."""
+    mine = [(key, edit) for key, edit in _in_order(amendments) if same_person(edit.by, sender, edit.lid, lid)]
+    return [(key.partition("\n")[0], edit) for key, edit in mine]
+
+
+def counting_revoke(amendments: Amendments, sender: str | None, lid: str | None) -> tuple[str, Mark] | None:
+    """The first revoke by the message's own sender, or by us: our phone lets us revoke what we may."""
+    mine = [
+        (by, mark)
+        for by, mark in amendments.revokes.items()
+        if (by == ME and _may_be_of(mark, sender, lid)) or same_person(by, sender, mark.lid, lid)
+    ]
+    return min(mine, key=lambda revoke: (revoke[1].at_ms, revoke[0]), default=None)
+
+
+def counting_marks(marks: Mapping[str, Mark], sender: str | None, lid: str | None) -> dict[str, Mark]:
+    """Those that do not speak of another sender's message."""
+    return {by: mark for by, mark in marks.items() if _may_be_of(mark, sender, lid)}
+
+
+def _may_be_of(mark: Mark, sender: str | None, lid: str | None) -> bool:
+    return not (mark.of and sender and certainly_differ(mark.of, sender, None, lid))
+
+
+# -- In documents -------------------------------------------------------------------------------------------------
+
+
+def versions(amendments: Amendments, original: str | None, sent_at_ms: int, counting: Iterable[str]) -> list[Any]:
+    """The texts a message had, the original first. What does not count is told so, and kept: it may count yet."""
+    counts = set(counting)
+    told: list[Any] = [{"body": original, "atMs": sent_at_ms}]
+    for key, edit in _in_order(amendments):
+        edit_id = key.partition("\n")[0]
+        one = {"id": edit_id, "by": edit.by, "atMs": edit.at_ms, "body": edit.body}
+        told.append(_without_none({**one, "lid": edit.lid, "refused": None if edit_id in counts else True}))
+    return told
+
+
+def marks_told(marks: Mapping[str, Mark]) -> list[Any]:
+    """A list of who did it and when, oldest first."""
+    ordered = sorted(marks.items(), key=lambda item: (item[1].at_ms, item[0]))
+    return [
+        _without_none({"by": by, "atMs": mark.at_ms, "text": mark.text or None, "lid": mark.lid, "of": mark.of})
+        for by, mark in ordered
+    ]
+
+
+def receipts_told(receipts: Mapping[str, Handled]) -> list[Any]:
+    """A list of who had the message when, by who it is."""
+    return [
+        _without_none(
+            {
+                "by": by,
+                "lid": handled.lid,
+                "deliveredAtMs": handled.delivered_at_ms,
+                "readAtMs": handled.read_at_ms,
+                "playedAtMs": handled.played_at_ms,
+            }
+        )
+        for by, handled in sorted(receipts.items())
+    ]
+
+
+def read_in(fields: Mapping[str, Any]) -> Amendments | None:
+    """The amendments a document holds, whoever wrote it. What makes no sense counts as absent."""
+    found = Amendments(
+        edits={
+            edit_key(edit_id, by): Edit(at_ms=at_ms, by=by, lid=typed(told, "lid", str), body=typed(told, "body", str))
+            for by, at_ms, told in _told(fields, "versions")
+            if (edit_id := typed(told, "id", str))
+        },
+        revokes=_marks_in(fields, "revokes"),
+        reactions=_marks_in(fields, "reactions") | _marks_in(fields, "reactionsRemoved"),
+        votes=_marks_in(fields, "votes"),
+        receipts={
+            by: Handled(
+                lid=typed(told, "lid", str),
+                delivered_at_ms=_ms(told, "deliveredAtMs"),
+                read_at_ms=_ms(told, "readAtMs"),
+                played_at_ms=_ms(told, "playedAtMs"),
+            )
+            for by, _, told in _told(fields, "receipts", timed=False)
+        },
+    )
+    return found if any(getattr(found, name) for name in _NAMES) else None
+
+
+def _marks_in(fields: Mapping[str, Any], name: str) -> dict[str, Mark]:
+    return {
+        by: Mark(at_ms=at_ms, lid=typed(told, "lid", str), of=typed(told, "of", str), text=typed(told, "text", str) or "")
+        for by, at_ms, told in _told(fields, name)
+    }
+
+
+def _told(fields: Mapping[str, Any], name: str, *, timed: bool = True) -> Iterable[tuple[str, int, Mapping[str, Any]]]:
+    for told in typed(fields, name, list) or ():
+        if not isinstance(told, Mapping):
+            continue
+        by, at_ms = typed(told, "by", str), _ms(told, "atMs")
+        if by and (at_ms is not None or not timed):
+            yield by, at_ms or 0, told
+
+
+def _ms(told: Mapping[str, Any], name: str) -> int | None:
+    return integer(told, name, below=YEAR_10000_MS)
+
+
+def _without_none(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if value is not None}
+
+
+# -- Merging ------------------------------------------------------------------------------------------------------
+
+
+def _union(
+    one: Mapping[str, T], other: Mapping[str, T], pick: Callable[[T, T], T], under_lid: Callable[[str, T], str | None]
+) -> dict[str, T]:
+    """By key; and who is known by his LID in the one and by his number in the other is one person."""
+    if not one or not other:
+        result = dict(one or other)
+    else:
+        result = dict(one)
+        for key, mark in other.items():
+            result[key] = pick(result[key], mark) if key in result else mark
+    twins = sorted((key, twin) for key, mark in result.items() if (twin := under_lid(key, mark)) in result)
+    for key, twin in twins:
+        if twin is not None and twin in result:
+            result[key] = pick(result[key], result.pop(twin))
+    return result
+
+
+def _mark_under_lid(by: str, mark: Mark | Handled) -> str | None:
+    return mark.lid if mark.lid != by else None
+
+
+def _edit_under_lid(key: str, edit: Edit) -> str | None:
+    return edit_key(key.partition("\n")[0], edit.lid) if edit.lid and edit.lid != edit.by else None
+
+
+def _later(one: Mark, other: Mark) -> Mark:
+    later = max(one, other, key=lambda mark: (mark.at_ms, mark.text, mark.of or ""))
+    return replace(later, lid=_least(one.lid, other.lid))
+
+
+def _earlier_edit(one: Edit, other: Edit) -> Edit:
+    # An id is used once; whoever uses it twice is heard the first time. The number, not the LID, names him.
+    earlier = min(one, other, key=lambda edit: (edit.at_ms, edit.body or ""))
+    return replace(earlier, by=min(one.by, other.by, key=lambda by: (by.endswith("@lid"), by)), lid=_least(one.lid, other.lid))
+
+
+def _earliest(one: Handled, other: Handled) -> Handled:
+    return Handled(
+        lid=_least(one.lid, other.lid),
+        delivered_at_ms=_least(one.delivered_at_ms, other.delivered_at_ms),
+        read_at_ms=_least(one.read_at_ms, other.read_at_ms),
+        played_at_ms=_least(one.played_at_ms, other.played_at_ms),
+    )
+
+
+V = TypeVar("V", str, int)
+
+
+def _least(one: V | None, other: V | None) -> V | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return min(one, other)
+
+
+M = TypeVar("M", Edit, Mark)
+
+
+def _newest(marks: dict[str, M], most: int, most_bytes: int | None = None) -> dict[str, M]:
+    """The newest of them. What has been dropped never comes back: there will always be as many that are newer."""
+    if len(marks) <= most and most_bytes is None:
+        return marks
+    ordered = sorted(marks.items(), key=lambda item: (-item[1].at_ms, item[0]))[:most]
+    if most_bytes is None:
+        return dict(ordered)
+    kept = {}
+    for key, mark in ordered:
+        most_bytes -= len(key) + len((mark.body or "").encode()) if isinstance(mark, Edit) else 0
+        if most_bytes < 0:
+            break
+        kept[key] = mark
+    return kept
+
+
+def _first_keys(marks: dict[str, T], most: int) -> dict[str, T]:
+    return marks if len(marks) <= most else dict(sorted(marks.items())[:most])
+
+
+def _in_order(amendments: Amendments) -> list[tuple[str, Edit]]:
+    return sorted(amendments.edits.items(), key=lambda item: (item[1].at_ms, item[0]))
