@@ -46,6 +46,8 @@ class Content:
     quoted: Mapping[str, Any] | None = None
     content_kind: str | None = None
     """The engine's name of the content where `kind` is `unknown`."""
+    details: Mapping[str, Any] | None = None
+    """What a kind has beyond text and media, as it lies in the document. JSON values, no list directly in a list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

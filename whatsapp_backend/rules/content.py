@@ -3,197 +3,265 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
 
 from whatsapp_backend.domain.events import Content
+from whatsapp_backend.rules.kinds import business, calls, cards, choices, texts
+from whatsapp_backend.rules.kinds.calls import call_content
+from whatsapp_backend.rules.kinds.context import context_details, context_of
+from whatsapp_backend.rules.kinds.media import MEDIA, MEDIA_DETAILS, MEDIA_KINDS, file
+from whatsapp_backend.rules.kinds.parts import Details, Proto, flag, inner, jid, mapping, token
+from whatsapp_backend.rules.kinds.previews import preview_of
+from whatsapp_backend.rules.kinds.stubs import placeholder, stub_content
 
-Proto = Mapping[str, Any]
+__all__ = [
+    "DETAIL_FIELDS",
+    "MEDIA_DETAILS",
+    "NOT_SHOWN",
+    "WRAPPERS",
+    "call_content",
+    "content_of",
+    "placeholder",
+    "preview_of",
+    "richness",
+    "stub_content",
+]
 
-_WRAPPERS = (
-    "ephemeralMessage",
-    "viewOnceMessage",
-    "viewOnceMessageV2",
-    "viewOnceMessageV2Extension",
-    "documentWithCaptionMessage",
-    "editedMessage",
-    "deviceSentMessage",
-)
-_NOT_SHOWN = frozenset(
+Reader = Callable[[str, Any], Content]
+
+_ONCE: Final = frozenset({"viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension"})
+WRAPPERS: Final = frozenset(
     {
-        "protocolMessage",
-        "senderKeyDistributionMessage",
-        "fastRatchetKeySenderKeyDistributionMessage",
-        "messageContextInfo",
-        "reactionMessage",
-        "encReactionMessage",
-        "pollUpdateMessage",
-        "keepInChatMessage",
-        "pinInChatMessage",
-        "messageHistoryBundle",
+        *_ONCE,
+        "associatedChildMessage",
+        "botForwardedMessage",
+        "botInvokeMessage",
+        "botTaskMessage",
+        "commentMessage",
+        "deviceSentMessage",
+        "documentWithCaptionMessage",
+        "editedMessage",
+        "ephemeralMessage",
+        "eventCoverImage",
+        "groupMentionedMessage",
+        "groupStatusMentionMessage",
+        "groupStatusMessage",
+        "groupStatusMessageV2",
+        "limitSharingMessage",
+        "lottieStickerMessage",
+        "pollCreationMessageV4",
+        "pollCreationOptionImageMessage",
+        "questionMessage",
+        "questionReplyMessage",
+        "statusAddYours",
+        "statusMentionMessage",
     }
 )
-"""Parts of a message that are journaled and change or carry something, but are no message of their own."""
+"""Parts that hold another message in their `message`."""
 
-_MEDIA = {
-    "imageMessage": "image",
-    "videoMessage": "video",
-    "ptvMessage": "video",
-    "audioMessage": "audio",
-    "documentMessage": "document",
-    "stickerMessage": "sticker",
+_KEYS: Final = {
+    "senderKeyDistributionMessage",
+    "fastRatchetKeySenderKeyDistributionMessage",
+    "messageContextInfo",
+    "messageHistoryBundle",
+    "stickerSyncRmrMessage",
 }
-_FETCHED = frozenset(_MEDIA.values())
-_PREVIEWS = {
-    "contactMessage": "[Contact]",
-    "contactsArrayMessage": "[Contact]",
-    "locationMessage": "[Location]",
-    "liveLocationMessage": "[Location]",
-    "pollCreationMessage": "[Poll]",
-    "pollCreationMessageV2": "[Poll]",
-    "pollCreationMessageV3": "[Poll]",
+"""What one device tells another, beside a message or alone."""
+_OF_OTHERS: Final = {
+    "protocolMessage",
+    "reactionMessage",
+    "encReactionMessage",
+    "pollUpdateMessage",
+    "keepInChatMessage",
+    "pinInChatMessage",
+    "encEventResponseMessage",
+    "secretEncryptedMessage",
+    "statusStickerInteractionMessage",
 }
-_PREVIEW_CHARACTERS = 100
-_THUMBNAIL_CHARACTERS = 200_000
-"""A longer one is no thumbnail, and the message would not fit into a document with it."""
+"""What changes or answers another message: an edit, a reaction, a vote."""
+NOT_SHOWN: Final = frozenset(_KEYS | _OF_OTHERS)
+"""Parts that are journaled, but are no message of their own."""
 
-MEDIA_DETAILS = frozenset(
+DETAIL_FIELDS: Final = frozenset(
     {
-        "type",
-        "mimetype",
-        "filename",
-        "sizeBytes",
-        "caption",
-        "seconds",
-        "width",
-        "height",
-        "ptt",
-        "thumbBase64",
-        "mediaKey",
-        "directPath",
-        "fileSha256",
-        "fileEncSha256",
+        "album",
+        "calendarEvent",
+        "call",
+        "choices",
+        "chosen",
+        "contacts",
+        "ephemeralSeconds",
+        "event",
+        "forwarded",
+        "invite",
+        "leftOut",
+        "link",
+        "location",
+        "mentions",
+        "order",
+        "payment",
+        "placeholder",
+        "poll",
+        "product",
+        "viewOnce",
     }
 )
-"""What a message itself says of its media. Anything else in a document's `media` was put there by others."""
+"""Every field of a document that a content's details may fill."""
+
+_DEEPEST: Final = 8
+"""Wrappers nest two deep in practice; a liar's nest must end somewhere."""
 
 
 def content_of(message: Proto) -> Content | None:
     """What the message shows, or None where it is not for showing. Raises ValueError for what no engine would send."""
-    inner = _unwrapped(message)
-    for field, value in inner.items():
-        if field in _NOT_SHOWN or value is None:
-            continue
-        return _BY_FIELD.get(field, _unknown)(field, value)
-    return None
-
-
-def preview_of(content: Content) -> str:
-    """A single line of at most 100 characters, or a placeholder as in `[Image]`."""
-    if content.body:
-        return " ".join(content.body[: 10 * _PREVIEW_CHARACTERS].split())[:_PREVIEW_CHARACTERS]
-    if content.kind == "unknown":
-        return _PREVIEWS.get(content.content_kind or "", "[Message]")
-    return f"[{content.kind.capitalize()}]" if content.kind != "text" else ""
+    read = _read(message)
+    if read is None:
+        return None
+    content, context = read.content, context_of(read.part)
+    quoted = _quoted(context) or (_commented(read.about) if read.about else None)
+    more = context_details(context) if context else {}
+    if read.once:
+        more["viewOnce"] = True
+    if not more and not quoted:
+        return content
+    return replace(content, details=_joined(content.details or {}, more) or None, quoted=quoted)
 
 
 def richness(content: Content) -> int:
-    """How much a sighting shows: nothing that we know, media that cannot be fetched, or all of it."""
-    if content.kind == "unknown":
-        return 0
-    return 1 if content.kind in _FETCHED and not (content.media and content.media.get("mediaKey")) else 2
+    """How much a sighting shows: it is missing, we do not know it, we have a part of it, or all of it.
+
+    A part is a file that cannot be fetched, or a call of which the end is not known.
+    """
+    match content.kind:
+        case "placeholder":
+            return 0
+        case "unknown":
+            return 1
+        case "call" if not calls.is_over((content.details or {}).get("call")):
+            return 2
+        case kind if kind in MEDIA_KINDS and not (content.media and content.media.get("mediaKey")):
+            return 2
+    return 3
 
 
-def _unwrapped(message: Proto) -> Proto:
-    for _ in range(8):  # wrappers nest two deep in practice; a liar's nest must end somewhere
-        if message.keys().isdisjoint(_WRAPPERS):
-            return message
-        wrapper = next((w for w in _WRAPPERS if isinstance(message.get(w), Mapping)), None)
+class _Read(NamedTuple):
+    """The content of the part that is shown, the part, and what its wrappers tell."""
+
+    content: Content
+    part: Any
+    once: bool
+    about: Proto | None
+
+
+def _read(message: Proto) -> _Read | None:
+    found, once, about = _unwrapped(message)
+    for field, part in found.items():
+        if field in NOT_SHOWN or part is None:
+            continue
+        content = _READERS.get(field, texts.unknown)(field[:_FIELD_CHARACTERS], part)
+        return _Read(content, part, once or (isinstance(part, Mapping) and flag(part, "viewOnce")), about)
+    return None
+
+
+def _unwrapped(message: Proto) -> tuple[Proto, bool, Proto | None]:
+    """What is inside of all wrappers, whether it may be seen only once, and the key of what it comments on."""
+    once, about = False, None
+    for _ in range(_DEEPEST):
+        if message.keys().isdisjoint(WRAPPERS):
+            return message, once, about
+        wrapper = next((field for field in message if field in WRAPPERS and isinstance(message[field], Mapping)), None)
         if wrapper is None:
-            return message
-        message = _mapping(message[wrapper].get("message") or {})
+            return message, once, about
+        wrapped = mapping(message[wrapper].get("message") or {})
+        if not wrapped:
+            return ({} if wrapper == "editedMessage" else {wrapper: {}}), once, about
+        once = once or wrapper in _ONCE
+        about = about or inner(message[wrapper], "targetMessageKey") or None
+        message = wrapped
     raise ValueError("message wrapped more than eight times")
 
 
-def _conversation(_field: str, value: Any) -> Content:
-    body = _text(value)
-    return Content(kind="text", body=body)
-
-
-def _extended_text(_field: str, value: Any) -> Content:
-    body = _text(_mapping(value).get("text") or "")
-    return Content(kind="text", body=body, quoted=_quoted(value))
-
-
-def _media(field: str, value: Any) -> Content:
-    kind = _MEDIA[field]
-    part = _mapping(value)
-    caption = part.get("caption")
-    details = {
-        "type": kind,
-        "mimetype": part.get("mimetype"),
-        "filename": part.get("fileName") or part.get("title"),
-        "sizeBytes": part.get("fileLength"),
-        "caption": caption,
-        "seconds": part.get("seconds"),
-        "width": part.get("width"),
-        "height": part.get("height"),
-        "ptt": part.get("ptt") or None,
-        "thumbBase64": _thumbnail(part.get("jpegThumbnail")),
-        "mediaKey": part.get("mediaKey"),
-        "directPath": part.get("directPath"),
-        "fileSha256": part.get("fileSha256"),
-        "fileEncSha256": part.get("fileEncSha256"),
-    }
-    return Content(
-        kind=kind,
-        body=_text(caption) if caption else None,
-        media={name: detail for name, detail in details.items() if detail is not None},
-        quoted=_quoted(part),
-    )
-
-
-def _thumbnail(thumbnail: Any) -> Any:
-    return None if isinstance(thumbnail, str) and len(thumbnail) > _THUMBNAIL_CHARACTERS else thumbnail
-
-
-def _unknown(field: str, value: Any) -> Content:
-    body = value.get("text") or value.get("caption") if isinstance(value, Mapping) else None
-    body = body if isinstance(body, str) else None
-    return Content(
-        kind="unknown",
-        body=body,
-        quoted=_quoted(value),
-        content_kind=field,
-    )
-
-
-def _quoted(part: Any) -> dict[str, Any] | None:
-    context = part.get("contextInfo") if isinstance(part, Mapping) else None
-    if not isinstance(context, Mapping) or not isinstance(context.get("stanzaId"), str):
+def _quoted(context: Proto) -> Details | None:
+    message_id = token(context, "stanzaId")
+    if message_id is None:
         return None
-    quoted = context.get("quotedMessage")
-    content = content_of(quoted) if isinstance(quoted, Mapping) else None
-    return {
-        "id": context["stanzaId"],
-        "participant": context.get("participant"),
-        "preview": preview_of(content) if content else None,
-    }
+    quoted = {"id": message_id, "participant": jid(context.get("participant")), "preview": _preview(context)}
+    chat = jid(context.get("remoteJid"))
+    return {**quoted, "chat": chat} if chat else quoted
 
 
-def _mapping(value: Any) -> Proto:
-    if not isinstance(value, Mapping):
-        raise ValueError("part of the message is not an object")
-    return value
+def _preview(context: Proto) -> str | None:
+    """What was quoted, in a line. What itself quotes is not followed, and what cannot be read costs no answer."""
+    try:
+        read = _read(inner(context, "quotedMessage"))
+    except ValueError:
+        return None
+    return preview_of(read.content) if read else None
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("text of the message is not text")
-    return value
+def _commented(key: Proto) -> Details | None:
+    """The message that a comment is about."""
+    message_id = token(key, "id")
+    return {"id": message_id, "participant": jid(key.get("participant")), "preview": None} if message_id else None
 
 
-_BY_FIELD: dict[str, Callable[[str, Any], Content]] = {
-    "conversation": _conversation,
-    "extendedTextMessage": _extended_text,
-    **dict.fromkeys(_MEDIA, _media),
+def _joined(details: Mapping[str, Any], more: Details) -> Details:
+    """Details of the kind and of what surrounds it; both may have left something out."""
+    if "leftOut" in details and "leftOut" in more:
+        return {**details, **more, "leftOut": {**details["leftOut"], **more["leftOut"]}}
+    return {**details, **more}
+
+
+def _masked(_field: str, _value: Any) -> Content:
+    return placeholder("shown on the phone only")
+
+
+_FIELD_CHARACTERS: Final = 200
+_POLLS: Final = ("pollCreationMessage", "pollCreationMessageV2", "pollCreationMessageV3", "pollCreationMessageV5")
+_READERS: Final[dict[str, Reader]] = {
+    "conversation": texts.conversation,
+    "extendedTextMessage": texts.extended_text,
+    **dict.fromkeys(MEDIA, file),
+    "locationMessage": cards.location,
+    "liveLocationMessage": cards.live_location,
+    "contactMessage": cards.contact,
+    "contactsArrayMessage": cards.contacts,
+    **dict.fromkeys(_POLLS, cards.poll),
+    "pollResultSnapshotMessage": cards.poll_results,
+    "pollResultSnapshotMessageV3": cards.poll_results,
+    "buttonsMessage": choices.buttons,
+    "buttonsResponseMessage": choices.button_chosen,
+    "listMessage": choices.a_list,
+    "listResponseMessage": choices.row_chosen,
+    "templateMessage": choices.template,
+    "templateButtonReplyMessage": choices.button_chosen,
+    "highlyStructuredMessage": choices.structured,
+    "interactiveMessage": choices.interactive,
+    "interactiveResponseMessage": choices.interactive_chosen,
+    "productMessage": business.product,
+    "orderMessage": business.order,
+    "invoiceMessage": business.invoice,
+    "sendPaymentMessage": business.payment,
+    "requestPaymentMessage": business.payment_request,
+    "groupInviteMessage": business.group_invite,
+    "newsletterAdminInviteMessage": business.newsletter_invite,
+    "newsletterFollowerInviteMessageV2": business.newsletter_invite,
+    "eventMessage": business.planned_event,
+    "albumMessage": business.album,
+    "stickerPackMessage": business.sticker_pack,
+    "call": calls.call_key,
+    "callLogMesssage": calls.call_log,
+    "bcallMessage": calls.conference,
+    "scheduledCallCreationMessage": calls.planned_call,
+    "scheduledCallEditMessage": calls.planned_call_changed,
+    "questionResponseMessage": texts.plain_text,
+    "statusQuestionAnswerMessage": texts.plain_text,
+    "statusQuotedMessage": texts.plain_text,
+    "richResponseMessage": texts.rich_response,
+    "placeholderMessage": _masked,
+    "paymentInviteMessage": texts.named("Invitation to payments"),
+    "declinePaymentRequestMessage": texts.named("Payment request declined"),
+    "cancelPaymentRequestMessage": texts.named("Payment request canceled"),
+    "requestPhoneNumberMessage": texts.named("Phone number requested"),
 }
