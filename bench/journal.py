@@ -79,6 +79,7 @@ async def _path(emulator: LocalFirestore, *, waiting: Iterable[NewEntry] = ()) -
                 publisher = Publisher(
                     journal=store,
                     mirror=store,
+                    identities=store,
                     consumers=store,
                     lander=Lander(documents, _CLOCK),
                     clock=_CLOCK,

@@ -8,7 +8,7 @@ import pytest
 
 from whatsapp_backend.settings.table import KNOWN
 
-pytest_plugins = ["firestore_fixtures", "whole"]
+pytest_plugins = ["firestore_fixtures", "whole", "world"]
 
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false", "no"}
 _ABOUT_THE_MACHINE = {"FIRESTORE_EMULATOR_JAR"}

@@ -104,6 +104,7 @@ class Daemon:
             self.publisher = Publisher(
                 journal=store,
                 mirror=store,
+                identities=store,
                 consumers=store,
                 lander=self._lander,
                 clock=self._clock,

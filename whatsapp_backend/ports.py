@@ -90,7 +90,7 @@ class Mirror(Protocol):
         """Amendments whose time to be written has come, the longest due first."""
 
     async def gathered(self, paths: Iterable[str]) -> dict[str, Gathered]:
-        """What is known of these thread and contact documents, with the unread messages counted; unknown ones absent."""
+        """What is known of these thread and contact documents, unread messages counted; unknown ones are absent."""
 
     async def dirty(self, limit: int) -> list[Gathered]:
         """Documents that hold something Firestore does not have yet."""

@@ -9,7 +9,7 @@ import pytest
 
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, NewEntry, OpenNotice, Parked
-from whatsapp_backend.domain.mirror import Mirrored, Gathered, Progress
+from whatsapp_backend.domain.mirror import Gathered, Mirrored, Progress
 from whatsapp_backend.errors import StoreRefused, StoreUnwell
 from whatsapp_backend.testing.memory_store import MemoryStore
 

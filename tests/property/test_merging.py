@@ -7,7 +7,7 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsapp_backend.domain.events import ChatNamed, Content, MessageSeen, Origin, Status
+from whatsapp_backend.domain.events import ChatNamed, Content, MessageSeen, NameRank, Origin, Status
 from whatsapp_backend.rules import messages, threads
 from whatsapp_backend.rules.content import MEDIA_DETAILS
 from whatsapp_backend.rules.identity import ME
@@ -140,7 +140,8 @@ names = st.builds(
     account=st.just(ACCOUNT),
     client_jid=st.just(CHAT),
     name=st.sampled_from(["Family", "Friends"]),
-    rank=st.just(2),
+    rank=st.sampled_from([NameRank.CHAT, NameRank.SUBJECT]),
+    clock=st.integers(1, 1 << 40),
 )
 
 
@@ -149,11 +150,11 @@ def test_a_thread_follows_its_newest_message_in_any_order_of_arrival(
     seen: list[MessageSeen], named: list[ChatNamed], rng: random.Random
 ) -> None:
     """Preview and time are the newest message's; names by rank; the document is the same every time."""
-    events = [*seen, *named]
-    straight = reduce(threads.merged, map(threads.state_of, events))
-    shuffled = [*events, *rng.choices(events, k=2)]
+    states = [*(threads.state_after(messages.state_of(one)) for one in seen), *map(threads.state_of, named)]
+    straight = reduce(threads.merged, states)
+    shuffled = [*states, *rng.choices(states, k=2)]
     rng.shuffle(shuffled)
-    assert threads.fields_of(reduce(threads.merged, map(threads.state_of, shuffled))) == threads.fields_of(straight)
+    assert threads.fields_of(reduce(threads.merged, shuffled)) == threads.fields_of(straight)
     assert straight.last_at_ms == max(one.activity_at_ms or one.sent_at_ms for one in seen)
     read_back = threads.state_in(threads.fields_of(straight), straight)
     assert threads.fields_of(read_back) == threads.fields_of(straight)

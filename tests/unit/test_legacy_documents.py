@@ -60,7 +60,8 @@ def legacy(**changes: Any) -> dict[str, Any]:
 
 def settled(fields: dict[str, Any], incoming: MessageState) -> landing.Slot | None:
     """A slot that found this document at its place; None where it has to move aside."""
-    slot = landing.Slot(path="p", incoming=incoming, must_read=True)
+    sent = {"sender": incoming.sender, "sender_lid": incoming.sender_lid}
+    slot = landing.Slot(path="p", incoming=incoming, must_read=True, **sent)
     return slot if landing.settle(slot, Document(path="p", fields=fields, updated_at_ns=5)) else None
 
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -11,111 +9,25 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from world import ACCOUNT, ANA, BOB, GROUP, RECEIVED_AT_MS, World, a_world, payload
 
-from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.domain.journal import Commit, NewEntry
 from whatsapp_backend.domain.mirror import Progress
 from whatsapp_backend.errors import StoreUnwell
-from whatsapp_backend.flows.land import Lander
-from whatsapp_backend.flows.publish import CONSUMER, Published, Publisher
+from whatsapp_backend.flows.publish import CONSUMER
 from whatsapp_backend.testing.memory_documents import Fault, MemoryDocuments
 from whatsapp_backend.testing.memory_store import MemoryStore
 
-ACCOUNT = "account_demo_0a"
-ANA = "15550001111@s.whatsapp.net"
-BOB = "15550002222@s.whatsapp.net"
-GROUP = "120363001234567890@g.us"
-RECEIVED_AT_MS = 1795400000000
-
-
-class Quick(SystemClock):
-    """Waits without waiting."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Let others run."""
-        await asyncio.sleep(0)
-
-
-def payload(id: str = "M1", *, chat: str = ANA, text: str = "hi", at: int = 1795328371, **key: Any) -> dict[str, Any]:
-    """A message of the engine."""
-    return {
-        "key": {"remoteJid": chat, "fromMe": False, "id": id, **key},
-        "messageTimestamp": at,
-        "pushName": "Ana",
-        "message": {"conversation": text},
-    }
-
-
-class World:
-    """A publisher between a journal and documents, both in memory."""
-
-    def __init__(self, store: MemoryStore, documents: MemoryDocuments) -> None:
-        self.store = store
-        self.documents = documents
-        self.windows: list[Published] = []
-        self.lander = Lander(documents, Quick())
-        self.publisher = Publisher(
-            journal=store,
-            mirror=store,
-            consumers=store,
-            lander=self.lander,
-            clock=Quick(),
-            on_published=self.windows.append,
-        )
-        self._sources = 0
-
-    async def journal(self, content: Any, *, kind: str = "message", origin: str = "live", source: str = "") -> None:
-        """Commit one entry."""
-        self._sources += 1
-        new = NewEntry(
-            kind=kind,
-            source=source or f"enc:{self._sources}",
-            origin=origin,
-            received_at_ms=RECEIVED_AT_MS,
-            payload=orjson.dumps(content),
-        )
-        await self.store.commit(Commit(account=ACCOUNT, id=str(self._sources), entries=(new,)))
-
-    async def publish(self) -> None:
-        """Until all of it has landed."""
-        running = asyncio.create_task(self.publisher.run())
-        try:
-            async with asyncio.timeout(20):
-                while not self.publisher.started:
-                    await asyncio.sleep(0)
-                await self.publisher.drained()
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-
-    def message(self, id: str = "M1", *, chat: str = ANA) -> dict[str, Any]:
-        """The fields of a message document."""
-        return dict(self.documents.documents[f"threads/{ACCOUNT}__{chat}/messages/{id}"].fields)
-
-    def thread(self, chat: str = ANA) -> dict[str, Any]:
-        """The fields of a thread document."""
-        return dict(self.documents.documents[f"threads/{ACCOUNT}__{chat}"].fields)
-
-
-@asynccontextmanager
-async def a_world() -> AsyncIterator[World]:
-    """Memory on both sides."""
-    async with MemoryStore.opened() as store:
-        yield World(store, MemoryDocuments())
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    """Memory on both sides."""
-    async with a_world() as made:
-        yield made
-
 
 async def test_a_new_message_costs_one_write_and_no_read_and_its_thread_one_more(world: World) -> None:
-    """The promise of frugality, counted."""
+    """The promise of frugality, counted. A person's name costs a write once, when it is new."""
     await world.journal(payload())
     await world.publish()
-    assert (world.documents.operations.writes, world.documents.operations.reads) == (2, 0)
+    assert (world.documents.operations.writes, world.documents.operations.reads) == (3, 0)
+    assert world.documents.documents[f"contacts/{ACCOUNT}__{ANA}"].fields["displayName"] == "Ana"
+    await world.journal(payload("M2", at=1795328372))
+    await world.publish()
+    assert (world.documents.operations.writes, world.documents.operations.reads) == (5, 0)
     landed = world.message()
     assert landed["body"] == "hi"
     assert landed["direction"] == "inbound"
@@ -231,7 +143,8 @@ async def test_a_message_that_cannot_be_read_is_parked_and_in_nobodys_way(world:
 
 async def test_a_document_that_firestore_never_accepts_is_parked_and_in_nobodys_way(world: World) -> None:
     """INVALID_ARGUMENT is about that one document."""
-    await world.journal(payload("big", text="x" * (1 << 21)))
+    world.documents.inject(Fault.INVALID, paths={f"threads/{ACCOUNT}__{ANA}/messages/big"})
+    await world.journal(payload("big"))
     await world.journal(payload("M2"))
     await world.publish()
     assert world.message("M2")

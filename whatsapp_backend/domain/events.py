@@ -87,8 +87,8 @@ class Amended:
     author: str | None
     """Whose message it is said to be; None where that is not said."""
     author_lid: str | None = None
-    status: Status = Status.NONE
     failed: bool = False
+    """WhatsApp refused to send it."""
 
 
 class NameRank(enum.IntEnum):

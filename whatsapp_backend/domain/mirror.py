@@ -83,8 +83,8 @@ class Nameless:
 class Debt:
     """A message that is owed to us (`path` is its document), until it comes or is given up.
 
-    `key` is JSON text of the message key. It was `asked` for so many times, and will be at `next_at_ms`. `closed` says why
-    it is closed, None while it is open.
+    `key` is JSON text of the message key. It was `asked` for so many times, and will be at `next_at_ms`. `closed` says
+    why it is closed, None while it is open.
     """
 
     path: str

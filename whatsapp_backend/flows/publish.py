@@ -97,7 +97,12 @@ class Publisher:
         self._windows = WindowLander(mirror, lander, clock)
         self._flush = Flush(mirror=mirror, lander=lander, clock=clock, keep=self._advance, consumer=CONSUMER)
         self._unite = Unite(
-            mirror=mirror, identities=identities, lander=lander, windows=self._windows, keep=self._keep, consumer=CONSUMER
+            mirror=mirror,
+            identities=identities,
+            lander=lander,
+            windows=self._windows,
+            keep=self._keep,
+            consumer=CONSUMER,
         )
         self._late = Late(mirror=mirror, windows=self._windows, clock=clock, keep=self._keep, consumer=CONSUMER)
         self.position = 0
@@ -192,9 +197,7 @@ class Publisher:
         window, progress = await self._windows.land(events, consumer=CONSUMER, cursor=cursor, aliases=aliases)
         await self._keep(progress)
         seen = [event for event in events if isinstance(event, MessageSeen)]
-        return Published(
-            seen=seen, entries=entries, refused=window.refused, unchanged=window.landed.unchanged
-        )
+        return Published(seen=seen, entries=entries, refused=window.refused, unchanged=window.landed.unchanged)
 
     async def _keep(self, progress: Progress) -> None:
         await self._advance(progress)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from whatsapp_backend.domain.amendments import Amendments
 from whatsapp_backend.domain.events import Amended, Event, IdentityTold, MessageSeen, PersonTold, Unreadable
 from whatsapp_backend.rules import amendments
 from whatsapp_backend.rules.identity import is_lid
@@ -36,11 +35,6 @@ def _people(event: Event) -> Iterator[str | None]:
         case Amended():
             yield event.author
             yield from amendments.doers(event.amendments)
-            yield from (mark.of for marks in _marks(event.amendments) for mark in marks.values())
-
-
-def _marks(told: Amendments) -> tuple[dict, ...]:
-    return (dict(told.revokes), dict(told.reactions), dict(told.votes))
 
 
 def resolved(event: Event, number_of: NumberOf) -> Event:

@@ -35,7 +35,7 @@ def merged(one: Amendments | None, other: Amendments | None) -> Amendments | Non
     if one is None or other is None or one == other:
         return one or other
     return Amendments(
-        edits=_newest(_union(one.edits, other.edits, _earlier_edit, _edit_under_lid), MOST_EDITS, _EDITS_BYTES),
+        edits=_bounded(_union(one.edits, other.edits, _earlier_edit, _edit_under_lid)),
         revokes=_first_keys(_union(one.revokes, other.revokes, _later, _mark_under_lid), MOST_MARKS),
         reactions=_newest(_union(one.reactions, other.reactions, _later, _mark_under_lid), MOST_MARKS),
         votes=_newest(_union(one.votes, other.votes, _later, _mark_under_lid), MOST_MARKS),
@@ -184,16 +184,20 @@ def read_in(fields: Mapping[str, Any]) -> Amendments | None:
 
 def _marks_in(fields: Mapping[str, Any], name: str) -> dict[str, Mark]:
     return {
-        by: Mark(at_ms=at_ms, lid=typed(told, "lid", str), of=typed(told, "of", str), text=typed(told, "text", str) or "")
+        by: Mark(
+            at_ms=at_ms, lid=typed(told, "lid", str), of=typed(told, "of", str), text=typed(told, "text", str) or ""
+        )
         for by, at_ms, told in _told(fields, name)
     }
 
 
 def _told(fields: Mapping[str, Any], name: str, *, timed: bool = True) -> Iterable[tuple[str, int, Mapping[str, Any]]]:
-    for told in typed(fields, name, list) or ():
+    items: list[Any] = typed(fields, name, list) or []
+    for told in items:
         if not isinstance(told, Mapping):
             continue
-        by, at_ms = typed(told, "by", str), _ms(told, "atMs")
+        by: Any = typed(told, "by", str)
+        at_ms = _ms(told, "atMs")
         if by and (at_ms is not None or not timed):
             yield by, at_ms or 0, told
 
@@ -219,8 +223,8 @@ def _union(
         result = dict(one)
         for key, mark in other.items():
             result[key] = pick(result[key], mark) if key in result else mark
-    twins = sorted((key, twin) for key, mark in result.items() if (twin := under_lid(key, mark)) in result)
-    for key, twin in twins:
+    for key in sorted(result):
+        twin = under_lid(key, result[key]) if key in result else None
         if twin is not None and twin in result:
             result[key] = pick(result[key], result.pop(twin))
     return result
@@ -242,7 +246,9 @@ def _later(one: Mark, other: Mark) -> Mark:
 def _earlier_edit(one: Edit, other: Edit) -> Edit:
     # An id is used once; whoever uses it twice is heard the first time. The number, not the LID, names him.
     earlier = min(one, other, key=lambda edit: (edit.at_ms, edit.body or ""))
-    return replace(earlier, by=min(one.by, other.by, key=lambda by: (by.endswith("@lid"), by)), lid=_least(one.lid, other.lid))
+    return replace(
+        earlier, by=min(one.by, other.by, key=lambda by: (by.endswith("@lid"), by)), lid=_least(one.lid, other.lid)
+    )
 
 
 def _earliest(one: Handled, other: Handled) -> Handled:
@@ -266,19 +272,22 @@ def _least(one: V | None, other: V | None) -> V | None:
 M = TypeVar("M", Edit, Mark)
 
 
-def _newest(marks: dict[str, M], most: int, most_bytes: int | None = None) -> dict[str, M]:
+def _newest(marks: dict[str, M], most: int) -> dict[str, M]:
     """The newest of them. What has been dropped never comes back: there will always be as many that are newer."""
-    if len(marks) <= most and most_bytes is None:
+    if len(marks) <= most:
         return marks
-    ordered = sorted(marks.items(), key=lambda item: (-item[1].at_ms, item[0]))[:most]
-    if most_bytes is None:
-        return dict(ordered)
+    return dict(sorted(marks.items(), key=lambda item: (-item[1].at_ms, item[0]))[:most])
+
+
+def _bounded(edits: dict[str, Edit]) -> dict[str, Edit]:
+    """The newest of them that together are no longer than a document has room for."""
+    room = _EDITS_BYTES
     kept = {}
-    for key, mark in ordered:
-        most_bytes -= len(key) + len((mark.body or "").encode()) if isinstance(mark, Edit) else 0
-        if most_bytes < 0:
+    for key, edit in sorted(edits.items(), key=lambda item: (-item[1].at_ms, item[0]))[:MOST_EDITS]:
+        room -= len(key) + len((edit.body or "").encode())
+        if room < 0:
             break
-        kept[key] = mark
+        kept[key] = edit
     return kept
 
 

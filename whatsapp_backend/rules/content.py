@@ -26,6 +26,7 @@ __all__ = [
     "preview_of",
     "richness",
     "stub_content",
+    "unwrapped",
 ]
 
 Reader = Callable[[str, Any], Content]
@@ -107,7 +108,7 @@ DETAIL_FIELDS: Final = frozenset(
         "viewOnce",
     }
 )
-"""Every field of a document that a content's details may fill."""
+"""Every name that a content's details may have."""
 
 _DEEPEST: Final = 8
 """Wrappers nest two deep in practice; a liar's nest must end somewhere."""
@@ -143,6 +144,11 @@ def richness(content: Content) -> int:
         case kind if kind in MEDIA_KINDS and not (content.media and content.media.get("mediaKey")):
             return 2
     return 3
+
+
+def unwrapped(message: Proto) -> Proto:
+    """The message inside of all wrappers. Raises ValueError for what no engine would send."""
+    return _unwrapped(message)[0]
 
 
 class _Read(NamedTuple):

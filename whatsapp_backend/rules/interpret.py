@@ -108,9 +108,7 @@ def _call(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
     else:
         key |= {"participant": payload["from"]} | ({"participantAlt": alt} if alt else {})
     yield from identities_of_key(entry, key)
-    content = call_content(
-        str(payload["what"]), video=bool(payload.get("video")), group=bool(payload.get("group"))
-    )
+    content = call_content(str(payload["what"]), video=bool(payload.get("video")), group=bool(payload.get("group")))
     row = {"key": key, "messageTimestamp": payload.get("time") or entry.new.received_at_ms // 1000}
     yield _seen(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.LIVE), row, content)
 

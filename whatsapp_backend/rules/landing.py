@@ -67,13 +67,13 @@ class Slot:
 
 def arrival_of(event: MessageSeen | Amended) -> Arrival:
     """An event at its plain path: the one it has unless its id is another sender's already."""
-    seen = isinstance(event, MessageSeen)
+    sent = (event.sender, event.sender_lid) if isinstance(event, MessageSeen) else (event.author, event.author_lid)
     return Arrival(
         path=message_path(thread_id(event.account, event.client_jid), event.message_id),
         state=messages.state_of(event),
         order=event.order,
-        sender=event.sender if seen else event.author,
-        sender_lid=event.sender_lid if seen else event.author_lid,
+        sender=sent[0],
+        sender_lid=sent[1],
     )
 
 
@@ -118,7 +118,11 @@ def slots_for(
             continue
         else:
             slot.incoming = messages.merged(slot.incoming, one.state)
-            if one.sender and slot.sender and certainly_differ(slot.sender, one.sender, slot.sender_lid, one.sender_lid):
+            if (
+                one.sender
+                and slot.sender
+                and certainly_differ(slot.sender, one.sender, slot.sender_lid, one.sender_lid)
+            ):
                 slot.sender = None  # amendments that name several authors wait for a message together
         slot.orders.append(one.order)
     for slot in slots.values():

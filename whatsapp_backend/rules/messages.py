@@ -130,7 +130,7 @@ def digest(state: MessageState) -> bytes:
 
     Without the sender's name, which a history often lacks, and without what others added to the media.
     """
-    content = _plain(state.content) if state.content else {"media": None}
+    content: dict[str, Any] = _plain(state.content) if state.content else {"media": None}
     if content["media"]:
         content["media"] = {name: detail for name, detail in content["media"].items() if name in MEDIA_DETAILS} or None
     told: tuple[Any, ...] = (state.sender, state.sent_at_ms, state.status, state.failed, content)
@@ -141,7 +141,7 @@ def digest(state: MessageState) -> bytes:
 
 def dumped(state: MessageState) -> bytes:
     """The state as JSON text."""
-    plain = _plain(state)
+    plain: dict[str, Any] = _plain(state)
     if state.content:
         plain["content"] = _plain(state.content)
     if state.amendments:
@@ -334,13 +334,14 @@ def _sender_in(fields: Mapping[str, Any], key: Mapping[str, Any]) -> tuple[str |
 
 def _content_in(fields: Mapping[str, Any]) -> Content:
     """The content as it was sent: a revoke keeps it apart, an edit keeps its text as the first version."""
-    kept = typed(fields, "kept", dict)
+    kept: Mapping[str, Any] | None = typed(fields, "kept", dict)
     holding = fields if kept is None else kept
-    first = next(iter(typed(fields, "versions", list) or ()), None)
-    edited = kept is None and isinstance(first, Mapping) and "id" not in first
+    versions: list[Any] = typed(fields, "versions", list) or []
+    first = versions[0] if versions else None
+    original = first if kept is None and isinstance(first, Mapping) and "id" not in first else holding
     return Content(
         kind=typed(holding, "messageType", str) or "unknown",
-        body=typed(first if edited else holding, "body", str),
+        body=typed(original, "body", str),
         media=_media_in(holding),
         quoted=json_object(holding.get("quoted")) or None,
         content_kind=typed(holding, "contentKind", str),

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from whatsapp_backend.domain.amendments import Amendments, Edit, Handled, Mark
+from whatsapp_backend.domain.amendments import Edit, Handled, Mark
 from whatsapp_backend.domain.events import Content, Status
 from whatsapp_backend.domain.moments import at_ms
 from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.rules import amendments
 from whatsapp_backend.rules.identity import ME
 
-_NOTHING = Amendments()
 REVOKED_PREVIEW = "[Deleted]"
 _REVOKED = 1 << 62
 
@@ -27,7 +26,7 @@ class Shown:
     status: str
     edits: tuple[tuple[str, Edit], ...] = ()
     revoked: tuple[str, Mark] | None = None
-    times: Mapping[str, Any] = _NOTHING.receipts
+    times: Mapping[str, Any] = field(default_factory=dict)
     """`deliveredAt`, `readAt` and `playedAt` of our own message, as far as somebody told."""
 
     @property

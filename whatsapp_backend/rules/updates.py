@@ -65,7 +65,9 @@ def contact_told(entry: Entry, order: int, contact: Mapping[str, Any]) -> Iterat
         lid=lid_among(raw, other),
         clock=clock,
         names=names,
-        picture_url=picture if isinstance(picture, str) and picture.startswith("http") and len(picture) < _LONGEST_URL else None,
+        picture_url=picture
+        if isinstance(picture, str) and picture.startswith("http") and len(picture) < _LONGEST_URL
+        else None,
         about=about[:_LONGEST_URL] if isinstance(about, str) else None,
     )
     for rank, name in names.items():
