@@ -85,8 +85,8 @@ def test_a_caption_is_the_body_and_the_preview() -> None:
 
 def test_what_we_do_not_know_lands_as_unknown_with_its_kind_named() -> None:
     """Never dropped."""
-    seen = only(message({"messageContextInfo": {"messageSecret": "AQ=="}, "pollCreationMessageV3": {"name": "q"}}))
-    assert (seen.content.kind, seen.content.content_kind) == ("unknown", "pollCreationMessageV3")
+    seen = only(message({"messageContextInfo": {"messageSecret": "AQ=="}, "somethingNewMessage": {"name": "q"}}))
+    assert (seen.content.kind, seen.content.content_kind) == ("unknown", "somethingNewMessage")
 
 
 @pytest.mark.parametrize(
@@ -169,14 +169,15 @@ def test_what_could_not_be_decoded_is_parked_whatever_it_is(kind: str) -> None:
     assert isinstance(event, Unreadable) and event.reason == "bad protobuf"
 
 
-def test_quotes_nested_without_end_are_parked() -> None:
-    """Deeper than Python calls, though not deeper than JSON goes."""
+def test_quotes_nested_without_end_cost_nothing() -> None:
+    """Deeper than Python calls, though not deeper than JSON goes: only the first is read."""
     head = orjson.dumps(message({}))
     inner = b'{"x":{"contextInfo":{"stanzaId":"M0","quotedMessage":' * 330 + b"{}" + b"}}}" * 330
     nested = head.replace(b'"message":{}', b'"message":' + inner)
     new = NewEntry(kind="message", source="s", origin="live", received_at_ms=1, payload=nested)
     (event,) = events_of(Entry(seq=7, account="account_demo_0a", new=new))
-    assert isinstance(event, Unreadable)
+    assert isinstance(event, MessageSeen)
+    assert event.content.quoted == {"id": "M0", "participant": None, "preview": "[Message]"}
 
 
 @pytest.mark.parametrize(("length", "kept"), [(200_000, True), (200_001, False)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from whatsapp_backend.domain.events import Content
@@ -120,13 +119,20 @@ def content_of(message: Proto) -> Content | None:
     if read is None:
         return None
     content, context = read.content, context_of(read.part)
+    if not context and not read.once and not read.about:
+        return content
     quoted = _quoted(context) or (_commented(read.about) if read.about else None)
     more = context_details(context) if context else {}
     if read.once:
         more["viewOnce"] = True
-    if not more and not quoted:
-        return content
-    return replace(content, details=_joined(content.details or {}, more) or None, quoted=quoted)
+    return Content(  # by hand: `dataclasses.replace` costs as much as all the rest
+        kind=content.kind,
+        body=content.body,
+        media=content.media,
+        quoted=quoted,
+        content_kind=content.content_kind,
+        details=_joined(content.details, more) if content.details else more or None,
+    )
 
 
 def richness(content: Content) -> int:
@@ -166,7 +172,8 @@ def _read(message: Proto) -> _Read | None:
         if field in NOT_SHOWN or part is None:
             continue
         content = _READERS.get(field, texts.unknown)(field[:_FIELD_CHARACTERS], part)
-        return _Read(content, part, once or (isinstance(part, Mapping) and flag(part, "viewOnce")), about)
+        once = once or (isinstance(part, Mapping) and flag(part, "viewOnce"))
+        return _Read(content, part, once, about)
     return None
 
 

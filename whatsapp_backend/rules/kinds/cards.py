@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from whatsapp_backend.domain.events import Content
@@ -13,6 +14,7 @@ from whatsapp_backend.rules.kinds.parts import (
     Details,
     Proto,
     first_of,
+    fitting,
     flag,
     inner,
     label,
@@ -27,8 +29,6 @@ from whatsapp_backend.rules.kinds.parts import (
 )
 
 _VCARD_CHARACTERS: Final = 10_000
-_VCARDS_BYTES: Final = 200_000
-"""Of all vcards of one message: a hundred of them in full would be no document."""
 _NAME: Final = re.compile(r"^FN[^:\n]*:(.*)$", re.MULTILINE)
 _WHATSAPP_NUMBER: Final = re.compile(r"waid=([1-9][0-9]{5,14})\b")
 
@@ -66,14 +66,13 @@ def place_of(part: Proto) -> Details:
 
 def contact(_field: str, value: Any) -> Content:
     """Somebody's card."""
-    return _contacts([mapping(value)], left_out=0)
+    return _contacts([mapping(value)])
 
 
 def contacts(_field: str, value: Any) -> Content:
     """Several cards."""
     part = mapping(value)
-    cards, left_out = first_of(objects(part, "contacts"), OPTIONS)
-    return _contacts(cards, left_out=left_out, otherwise=label(part, "displayName"))
+    return _contacts(objects(part, "contacts"), otherwise=label(part, "displayName"))
 
 
 def poll(_field: str, value: Any) -> Content:
@@ -119,16 +118,8 @@ def _address(place: Details) -> str:
     return "Live location" if "live" in place else "Location"
 
 
-def _contacts(cards: list[Proto], *, left_out: int, otherwise: str | None = None) -> Content:
-    people = []
-    room = _VCARDS_BYTES
-    for card in cards:
-        person = _person(card)
-        room -= len(person.get("vcard", "").encode())
-        if room < 0:
-            left_out += 1
-        elif person:
-            people.append(person)
+def _contacts(cards: Iterable[Proto], *, otherwise: str | None = None) -> Content:
+    people, left_out = fitting(filter(None, map(_person, cards)))
     names = [person.get("name") or next(iter(person.get("phones", ())), None) for person in people]
     return Content(
         kind="contact",

@@ -9,10 +9,10 @@ from whatsapp_backend.domain.events import Content
 from whatsapp_backend.rules.kinds.cards import place_of
 from whatsapp_backend.rules.kinds.media import MEDIA, media_of
 from whatsapp_backend.rules.kinds.parts import (
-    OPTIONS,
     Details,
     Proto,
     first_of,
+    fitting,
     inner,
     label,
     lines,
@@ -106,7 +106,7 @@ def offered(
     **more: Any,
 ) -> Content:
     """What is offered, under the picture, file or place at its head."""
-    choices, left_out = first_of(filter(None, options), OPTIONS)
+    choices, left_out = fitting(filter(None, options))
     head = header or {}
     media_field = next((name for name in _HEADERS if inner(head, name)), None)
     place = inner(head, "locationMessage")

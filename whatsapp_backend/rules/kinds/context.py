@@ -13,7 +13,7 @@ _LONGEST_TIMER_S: Final = 1 << 31
 
 def context_of(part: Any) -> Proto:
     """The context of a part, empty where it has none."""
-    return inner(part, "contextInfo") if isinstance(part, Mapping) else {}
+    return inner(part, "contextInfo") if type(part) is not str and isinstance(part, Mapping) else {}
 
 
 def context_details(context: Proto) -> Details:

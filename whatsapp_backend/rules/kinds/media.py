@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from whatsapp_backend.domain.events import Content
-from whatsapp_backend.rules.kinds.parts import Proto, flag, label, mapping, shown, text, token, told, whole
+from whatsapp_backend.rules.kinds.parts import Proto, flag, label, mapping, shown, token, told, whole
 
 MEDIA: Final = {
     "imageMessage": "image",
@@ -48,8 +48,7 @@ _PATH_CHARACTERS: Final = 5000
 def file(field: str, value: Any) -> Content:
     """A message that is a file, its caption the body."""
     part = mapping(value)
-    caption = part.get("caption")
-    return Content(kind=MEDIA[field], body=text(caption) if caption else None, media=media_of(field, part))
+    return Content(kind=MEDIA[field], body=shown(part, "caption"), media=media_of(field, part))
 
 
 def media_of(field: str, part: Proto) -> dict[str, Any]:

@@ -21,6 +21,8 @@ T = TypeVar("T")
 LABEL_CHARACTERS: Final = 300
 """Of a name, a title, an option. WhatsApp's own limits are below it."""
 OPTIONS: Final = 100
+_OPTIONS_BYTES: Final = 200_000
+"""Of all of them: a hundred in full length would be no document."""
 _TOKEN_CHARACTERS: Final = 1000
 _JID_CHARACTERS: Final = 100
 _PARAMETER_CHARACTERS: Final = 20_000
@@ -110,6 +112,19 @@ def first_of(items: Iterable[T], most: int) -> tuple[list[T], int]:
     return kept, sum(1 for _ in rest)
 
 
+def fitting(items: Iterable[Details]) -> tuple[list[Details], int]:
+    """The first options that a document has room for, and how many more there are."""
+    kept: list[Details] = []
+    left_out, room = 0, _OPTIONS_BYTES
+    for item in items:
+        room -= len(repr(item).encode()) if room > 0 else 0
+        if room > 0 and len(kept) < OPTIONS:
+            kept.append(item)
+        else:
+            left_out += 1
+    return kept, left_out
+
+
 def parameters(json: Any) -> Proto:
     """The object in a parameter that is JSON text, empty where it holds none."""
     if not isinstance(json, str) or len(json) > _PARAMETER_CHARACTERS:
@@ -128,6 +143,4 @@ def lines(*texts: str | None) -> str | None:
 
 def told(**details: Any) -> Details:
     """The details that say something: not those that are None, False or empty."""
-    return {
-        name: detail for name, detail in details.items() if detail not in (None, "", [], {}) and detail is not False
-    }
+    return {name: detail for name, detail in details.items() if (detail or detail == 0) and detail is not False}
