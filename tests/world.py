@@ -74,14 +74,22 @@ class World:
     async def publish(self, *, wholly: bool = False) -> None:
         """Until all of it has landed; wholly: and nothing waits to be united or written later."""
         running = asyncio.create_task(self.publisher.run())
+        done = asyncio.create_task(self._done(wholly=wholly))
         try:
-            async with asyncio.timeout(20):
-                while not self.publisher.started:
-                    await asyncio.sleep(0)
-                await (self.publisher.settled() if wholly else self.publisher.drained())
+            await asyncio.wait({running, done}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()
+            assert done.done(), "it never came to an end"
+            done.result()
         finally:
             running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            done.cancel()
+            await asyncio.gather(running, done, return_exceptions=True)
+
+    async def _done(self, *, wholly: bool) -> None:
+        while not self.publisher.started:
+            await asyncio.sleep(0)
+        await (self.publisher.settled() if wholly else self.publisher.drained())
 
     def message(self, id: str = "M1", *, chat: str = ANA) -> dict[str, Any]:
         """The fields of a message document."""

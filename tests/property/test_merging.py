@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whatsapp_backend.domain.events import ChatNamed, Content, MessageSeen, NameRank, Origin, Status
-from whatsapp_backend.rules import messages, threads
+from whatsapp_backend.rules import message_fields, messages, threads
 from whatsapp_backend.rules.content import MEDIA_DETAILS
 from whatsapp_backend.rules.identity import ME
 
@@ -72,7 +72,7 @@ def test_sightings_in_any_order_repeated_and_regrouped_give_one_document(
     cut = rng.randrange(len(shuffled)) + 1
     groups = [group for group in (shuffled[:cut], shuffled[cut:]) if group]
     regrouped = reduce(messages.merged, (reduce(messages.merged, map(messages.state_of, group)) for group in groups))
-    assert messages.fields_of(regrouped) == messages.fields_of(straight)
+    assert message_fields.fields_of(regrouped) == message_fields.fields_of(straight)
     assert messages.dumped(regrouped) == messages.dumped(straight)
 
 
@@ -88,8 +88,8 @@ def test_merging_into_a_document_read_back_is_merging_into_memory(
     ]
     landed = reduce(messages.merged, map(messages.state_of, before))
     incoming = reduce(messages.merged, map(messages.state_of, after))
-    read_back = messages.state_in(messages.fields_of(landed), incoming)
-    assert messages.fields_of(messages.merged(read_back, incoming)) == messages.fields_of(
+    read_back = message_fields.state_in(message_fields.fields_of(landed), incoming)
+    assert message_fields.fields_of(messages.merged(read_back, incoming)) == message_fields.fields_of(
         messages.merged(landed, incoming)
     )
 
@@ -98,7 +98,7 @@ def test_merging_into_a_document_read_back_is_merging_into_memory(
 def test_a_state_survives_the_mirror(seen: list[MessageSeen]) -> None:
     """JSON text and back."""
     state = reduce(messages.merged, map(messages.state_of, seen))
-    assert messages.fields_of(messages.loaded(messages.dumped(state))) == messages.fields_of(state)
+    assert message_fields.fields_of(messages.loaded(messages.dumped(state))) == message_fields.fields_of(state)
     assert messages.digest(messages.loaded(messages.dumped(state))) == messages.digest(state)
 
 

@@ -11,7 +11,7 @@ import pytest
 from whatsapp_backend.domain.events import Content, MessageSeen, Origin, Status
 from whatsapp_backend.domain.states import MessageState, ThreadState
 from whatsapp_backend.domain.writes import Document, Write
-from whatsapp_backend.rules import landing, messages, threads
+from whatsapp_backend.rules import landing, message_fields, messages, threads
 
 ACCOUNT = "account_demo_0a"
 ANA = "15550001111@s.whatsapp.net"
@@ -132,7 +132,7 @@ def test_a_stub_of_a_receipt_becomes_the_whole_message(stub: dict[str, Any]) -> 
     after = patched(stub, sighting())
     assert after["status"] == stub.get("status", "delivered")
     assert {**after, "status": "delivered"}.items() >= {
-        **messages.fields_of(sighting()),
+        **message_fields.fields_of(sighting()),
         "clocks": after["clocks"],
     }.items()
 
@@ -220,7 +220,7 @@ VALUES = [
 def test_rubbish_in_any_field_is_read(seed: int) -> None:
     """Documents and threads."""
     rng = random.Random(seed)
-    whole = messages.fields_of(sighting()) | {"media": {}, "quoted": {}, "contentKind": "x", "mediaUrl": "u"}
+    whole = message_fields.fields_of(sighting()) | {"media": {}, "quoted": {}, "contentKind": "x", "mediaUrl": "u"}
     clocks = ("first", "content", "status", "name", "last", "nameRank", "lastRichness")
     for _ in range(100):
         rubbish = {name: rng.choice(VALUES) if rng.random() < 0.4 else value for name, value in whole.items()}

@@ -16,7 +16,7 @@ from whatsapp_backend.domain.states import MessageState, ThreadState
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.window import WindowLander
 from whatsapp_backend.ports import Identities, Mirror
-from whatsapp_backend.rules import contacts, gathering, messages, threads
+from whatsapp_backend.rules import contacts, gathering, message_fields, messages, threads
 from whatsapp_backend.rules.document_ids import contact_path, message_path, thread_id, thread_path
 from whatsapp_backend.rules.gathering import State
 from whatsapp_backend.rules.landing import Arrival
@@ -99,9 +99,9 @@ class Unite:
         forgotten = [path for path in paths if path not in states]
         documents = await self._lander.read(forgotten) if forgotten else {}
         for path, document in documents.items():
-            blank = messages.blank_in(document.fields)
+            blank = message_fields.blank_in(document.fields)
             if blank:
-                states[path] = messages.state_in(document.fields, blank)
+                states[path] = message_fields.state_in(document.fields, blank)
         return states
 
     async def _finish(self, alias: Alias) -> None:

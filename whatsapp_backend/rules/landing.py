@@ -15,7 +15,7 @@ from whatsapp_backend.domain.events import Amended, MessageSeen
 from whatsapp_backend.domain.mirror import Mirrored, Waiting
 from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.domain.writes import Document, Fields, Write
-from whatsapp_backend.rules import messages
+from whatsapp_backend.rules import message_fields, messages
 from whatsapp_backend.rules.document_ids import message_path, other_sender, thread_id
 from whatsapp_backend.rules.identity import certainly_differ, is_person
 from whatsapp_backend.rules.shown import shown_of
@@ -173,9 +173,9 @@ def settle(slot: Slot, document: Document | None) -> bool:
 def _base_in(document: Document, incoming: MessageState) -> MessageState:
     """The state in a document, tried out: others may have written anything there, and it must not stop the queue."""
     try:
-        base = messages.state_in(document.fields, incoming)
+        base = message_fields.state_in(document.fields, incoming)
         outcome = messages.merged(base, incoming)
-        messages.fields_of(outcome)
+        message_fields.fields_of(outcome)
         messages.dumped(outcome)
         messages.digest(outcome)
     except Exception as error:
@@ -191,11 +191,11 @@ def write_for(slot: Slot) -> Write | None:
     if slot.base is None:
         return Write(
             path=slot.path,
-            fields=messages.fields_of(outcome),
-            server_times=messages.SERVER_TIMES_ONCE,
+            fields=message_fields.fields_of(outcome),
+            server_times=message_fields.SERVER_TIMES_ONCE,
             must_not_exist=True,
         )
-    before, after = messages.fields_of(slot.base), messages.fields_of(outcome)
+    before, after = message_fields.fields_of(slot.base), message_fields.fields_of(outcome)
     held = before if slot.read is None else slot.read
     changed = tuple(
         sorted(name for name in before.keys() | after.keys() if held.get(name, _ABSENT) != after.get(name, _ABSENT))
@@ -204,7 +204,7 @@ def write_for(slot: Slot) -> Write | None:
         path=slot.path,
         fields={name: after[name] for name in changed if name in after},
         mask=changed,
-        server_times=messages.SERVER_TIMES_AGAIN,
+        server_times=message_fields.SERVER_TIMES_AGAIN,
         updated_at_ns=slot.updated_at_ns,
     )
 
