@@ -12,7 +12,7 @@ from flutter_app import running_app
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
 from whatsapp_backend.testing.memory_store import MemoryStore
 
-DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
+RULES = Path(__file__).parents[2] / "deploy" / "firestore.rules"
 
 
 async def _load(emulator, project, content):
@@ -25,7 +25,7 @@ async def _load(emulator, project, content):
 @pytest.fixture
 async def rules(firestore_emulator, firestore_project):
     """`deploy/firestore.rules`, on in this test's project."""
-    await _load(firestore_emulator, firestore_project, (DEPLOY / "firestore.rules").read_text())
+    await _load(firestore_emulator, firestore_project, RULES.read_text())
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "flutter"
 _OLDEST_NODE = 20
 _PATIENCE_S = 20.0
 _LINE_BYTES = 1 << 24
+_ENDED = {"failed": "the app ended; what it said last stands above"}
 
 
 def need_app() -> str:
@@ -51,24 +52,27 @@ class App:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._ids = count(1)
+        self._numbers = count(1)
         self._told: dict[int, asyncio.Queue[Mapping[str, Any]]] = {}
+        self._ended = False
 
     def of(self, token: Mapping[str, Any] | None) -> Person:
         """The app in the hand of somebody; None: signed in as nobody."""
         return Person(self, token)
 
-    def ask(self, request: Mapping[str, Any], id: int | None = None) -> int:
-        """Send a line; what comes back under its id is got by `told`."""
-        id = next(self._ids) if id is None else id
-        self._told.setdefault(id, asyncio.Queue())
-        self._process.stdin.write(json.dumps({"id": id, **request}).encode() + b"\n")
-        return id
+    def ask(self, request: Mapping[str, Any], number: int | None = None) -> int:
+        """Send a line; what comes back under its number is got by `told`."""
+        number = next(self._numbers) if number is None else number
+        told = self._told.setdefault(number, asyncio.Queue())
+        if self._ended:
+            told.put_nowait(_ENDED)
+        self._process.stdin.write(json.dumps({"id": number, **request}).encode() + b"\n")
+        return number
 
-    async def told(self, id: int) -> Any:
-        """The next line under this id."""
+    async def told(self, number: int) -> Any:
+        """The next line under this number."""
         async with asyncio.timeout(_PATIENCE_S):
-            line = await self._told[id].get()
+            line = await self._told[number].get()
         if "refused" in line:
             raise Refused(line["refused"])
         assert "failed" not in line, line["failed"]
@@ -79,8 +83,9 @@ class App:
         async for line in self._process.stdout:
             told = json.loads(line)
             self._told[told["id"]].put_nowait(told)
+        self._ended = True
         for queue in self._told.values():
-            queue.put_nowait({"failed": "the app ended"})
+            queue.put_nowait(_ENDED)
 
 
 class Person:
@@ -97,21 +102,21 @@ class Person:
     @asynccontextmanager
     async def watching(self, **about: Any) -> AsyncIterator[Watch]:
         """Look at an inbox (`account`) or a chat (`thread`) while it changes."""
-        id = self._app.ask({"as": self._token, "do": "watch", "about": about})
-        yield Watch(self._app, id)
-        self._app.ask({"as": self._token, "do": "stop"}, id)
+        number = self._app.ask({"as": self._token, "do": "watch", "about": about})
+        yield Watch(self._app, number)
+        self._app.ask({"as": self._token, "do": "stop"}, number)
 
 
 class Watch:
     """What a screen that stays open shows, one change after the other."""
 
-    def __init__(self, app: App, id: int) -> None:
+    def __init__(self, app: App, number: int) -> None:
         self._app = app
-        self._id = id
+        self._number = number
 
     async def change(self) -> dict[str, Any]:
         """The next snapshot. Raises Refused when the listener was ended."""
-        return await self._app.told(self._id)
+        return await self._app.told(self._number)
 
 
 @asynccontextmanager

@@ -1,8 +1,8 @@
-"""Which indexes queries needed, as the emulator tells it (`:indexUsage`), against those of firestore.indexes.json. Pure.
+"""Which indexes queries needed, as the emulator tells (`:indexUsage`), against those of firestore.indexes.json. Pure.
 
 The emulator runs any query; production refuses one whose index is missing. The emulator names the index of every query
-that one automatic index alone could not answer. What one could answer is not named, so whether a field that is asked
-for was exempted from indexing is a question for `exempted`, not for what was used.
+that one automatic index alone could not answer. What one could answer is not named, so an exemption of a field that is
+asked for has to be found in the programs (`without_automatic`, `named_in`), not in what was used.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _NAME = "__name__"
+_AUTOMATIC = {("COLLECTION", "ASCENDING"), ("COLLECTION", "DESCENDING")}
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -43,10 +44,18 @@ def held(file: Mapping[str, Any]) -> set[Index]:
     return composites | {index for index in single if index.scope == "COLLECTION_GROUP"}
 
 
-def exempted(file: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Collection group and path of the fields that a file leaves without any index."""
-    overrides = file["fieldOverrides"]
-    return {(override["collectionGroup"], override["fieldPath"]) for override in overrides if not override["indexes"]}
+def without_automatic(file: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Collection group and path of the fields that a file leaves without one of a collection's automatic indexes."""
+    return {
+        (override["collectionGroup"], override["fieldPath"])
+        for override in file["fieldOverrides"]
+        if _AUTOMATIC - {(index["queryScope"], _mode(index)) for index in override["indexes"]}
+    }
+
+
+def named_in(source: str, fields: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the fields whose path stands in quotes in the text of a program."""
+    return {(group, path) for group, path in fields if f"'{path}'" in source or f'"{path}"' in source}
 
 
 def missing(usage: Mapping[str, Any], file: Mapping[str, Any], *, equalities: Iterable[Index] = ()) -> list[Index]:

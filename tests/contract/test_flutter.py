@@ -1,4 +1,4 @@
-"""The Flutter contract: with our rules on, the app's own queries find what the daemon wrote, and people see it in order.
+"""The Flutter contract: with our rules on, the app's queries find what the daemon wrote, and people see it in order.
 
 The documents come from the daemon's code, the questions from Google's client SDK (tests/flutter/).
 """

@@ -1,4 +1,4 @@
-/** What a person does in the app. Each returns the documents that were found and, where the app chooses, those shown. */
+/** What a person does in the app. Each tells the documents that were found and, where the app chooses, those shown. */
 import { doc, getDoc, getDocsFromServer, onSnapshot } from '@firebase/firestore'
 
 import { plain } from './plain.js'
@@ -28,12 +28,12 @@ export const status = async (db, about) => ({ documents: await found(queries.sta
 
 /** By `tsClientMs`, and where no message has that, by `tsClient`. */
 export async function diagnostics(db, about) {
-    const byNumber = await found(queries.lastMessages(db, { ...about, by: 'tsClientMs' }))
+    const byNumber = await found(queries.newestByNumber(db, about))
     if (byNumber.length) return { documents: byNumber, by: 'tsClientMs' }
-    return { documents: await found(queries.lastMessages(db, { ...about, by: 'tsClient' })), by: 'tsClient' }
+    return { documents: await found(queries.newestByTime(db, about)), by: 'tsClient' }
 }
 
-export const diagnosticsOfAll = async (db) => ({ documents: await found(queries.lastMessagesOfAll(db)) })
+export const diagnosticsOfAll = async (db) => ({ documents: await found(queries.newestOfAll(db)) })
 
 export const ofAccount = async (db, about) => ({ documents: await found(queries.ofAccount(db, about)) })
 
@@ -42,6 +42,12 @@ export const everything = async (db, about) => ({ documents: await found(queries
 export async function open(db, { path }) {
     const document = await getDoc(doc(db, path))
     return { document: document.exists() ? plain(document) : null }
+}
+
+/** No screen: every query there is, for whoever wants to know which indexes they need. */
+export async function everyQuery(db, about) {
+    await Promise.all(Object.values(queries).map((query) => found(query(db, about))))
+    return { issued: Object.keys(queries).sort() }
 }
 
 /** Watches the inbox or a chat: calls `onChange` for every snapshot, `onRefused` when Firestore ends it. */
