@@ -89,7 +89,7 @@ async def test_the_inbox_holds_the_newest_hundred_or_two_hundred_threads(staff, 
     assert (await staff.see("inbox", account=SHOP, limit=200))["shown"] == newest[:200]
 
 
-async def test_the_inbox_hides_archived_and_redirected_threads_and_broadcasts(staff, daemon):
+async def test_the_inbox_hides_archived_and_redirected_threads_broadcasts_and_bad_ids(staff, daemon):
     """They are found, so that it is the app that hides them and not their absence."""
     hidden = {
         "15550004441@s.whatsapp.net": {"archived": True},
@@ -100,9 +100,11 @@ async def test_the_inbox_hides_archived_and_redirected_threads_and_broadcasts(st
     await daemon.receive(SHOP, [message("S", chat=STATUS, at=9, participant=ANA)])
     for jid, fields in hidden.items():
         await daemon.patch(f"threads/{thread(jid)}", **fields)
+    bad = thread("[object Object]")
+    await daemon.others({f"threads/{bad}": {"accountId": SHOP, "lastMessageAt": datetime.now(UTC)}})
     seen = await staff.see("inbox", account=SHOP)
     assert seen["shown"] == [thread(ANA)]
-    assert set(ids(seen)) == {thread(jid) for jid in (ANA, STATUS, *hidden)}
+    assert set(ids(seen)) == {bad, *(thread(jid) for jid in (ANA, STATUS, *hidden))}
 
 
 async def test_what_the_app_keeps_on_a_thread_survives_the_next_message(staff, daemon):

@@ -1,10 +1,10 @@
 /**
  * The Flutter app's data layer in small: `node main.js HOST PORT PROJECT`.
  *
- * A line of standard input is `{id, as, do, about}`: `as` is the token of who is signed in, null for nobody; `do` is one
- * of the screens, `attempts`, `watch` or `stop` (which ends the watch of the same id). Each is answered by a line with
- * the id and `answer`, `refused` (Firestore's code) or `failed`; a watch by a line for every change. It ends when its
- * input does.
+ * A line of standard input is `{id, as, do, about}`: `as` is the token of who is signed in, null for nobody; `do` is
+ * one of the screens, `attempts`, `watch`, or `stop`, which ends the watch of the same id. Each is answered by a line
+ * with the id and `answer`, `refused` (Firestore's code) or `failed`; a watch by a line for every change. The end of
+ * its input is the end of it.
  */
 import { createInterface } from 'node:readline'
 
