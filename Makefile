@@ -1,4 +1,5 @@
-# Everything is set up in .venv and whatsapp_backend/node/node_modules, and set up again only when a lock changes.
+# Everything is set up in .venv and two node_modules (of the bridge, and of the client that tests/contract asks with), and
+# set up again only when a lock changes.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -11,6 +12,8 @@ TESTS ?= tests
 NODE_DIR := whatsapp_backend/node
 VENV := .venv/.ready
 NODE_MODULES := $(NODE_DIR)/node_modules/.package-lock.json
+FLUTTER_DIR := tests/flutter
+FLUTTER_MODULES := $(FLUTTER_DIR)/node_modules/.package-lock.json
 RUN := .venv/bin/whatsapp-backend
 
 .PHONY: help setup demo demo-once serve test check bench docs lock jdk emulator clean need-python need-node need-java
@@ -37,6 +40,7 @@ check: setup ## Look at everything without running it: style, types, imports, th
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-cache --no-logo 2>&1 | tail -n 8
 	@cd $(NODE_DIR) && npm run --silent types && npm run --silent lint
+	@cd $(FLUTTER_DIR) && $(CURDIR)/$(NODE_DIR)/node_modules/.bin/eslint -c $(CURDIR)/$(NODE_DIR)/eslint.config.js .
 	@.venv/bin/pytest -q -n 0 tests/test_project.py
 	@if command -v systemd-analyze >/dev/null; then \
 	  systemd-analyze security --offline=true --threshold=15 --no-pager systemd/whatsapp-backend.service | tail -n 1; \
@@ -62,10 +66,10 @@ emulator: setup need-java ## Say where the Firestore emulator is, or how to get 
 	@.venv/bin/python -c 'from whatsapp_backend.adapters.emulator_files import find_jar, find_java; print(find_java(), find_jar())'
 
 clean: ## Delete what make has made
-	@rm -rf .venv $(NODE_DIR)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv $(NODE_DIR)/node_modules $(FLUTTER_DIR)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup: $(VENV) $(NODE_MODULES)
+setup: $(VENV) $(NODE_MODULES) $(FLUTTER_MODULES)
 
 $(VENV): requirements-dev.lock pyproject.toml | need-python
 	@echo "setting up .venv"
@@ -74,9 +78,9 @@ $(VENV): requirements-dev.lock pyproject.toml | need-python
 	@.venv/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(NODE_MODULES): $(NODE_DIR)/package-lock.json | need-node
-	@echo "setting up $(NODE_DIR)/node_modules"
-	@cd $(NODE_DIR) && npm ci --omit=peer --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+$(NODE_MODULES) $(FLUTTER_MODULES): %/node_modules/.package-lock.json: %/package-lock.json | need-node
+	@echo "setting up $*/node_modules"
+	@cd $* && npm ci --omit=peer --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 need-python:
