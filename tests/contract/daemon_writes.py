@@ -48,6 +48,7 @@ class DaemonWrites:
         self._publisher = Publisher(
             journal=store,
             mirror=store,
+            identities=store,
             consumers=store,
             lander=lander,
             clock=clock,
