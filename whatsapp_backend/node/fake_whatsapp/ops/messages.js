@@ -31,7 +31,8 @@ function outgoing(server, args) {
     return {
         id, time: args.time ?? nowS(), sender, chat, fromMe,
         addressing: args.addressing ?? (ingroup ? chat.addressing : 'pn'), alt: args.alt ?? true,
-        message: content(args, cdn, id), encryption: args.encryption ?? 'signal', unavailable: args.unavailable,
+        message: content(args, cdn, id),
+        encryption: args.encryption ?? (ingroup ? 'sender-key' : 'signal'), unavailable: args.unavailable,
         corrupt: args.corrupt, keepPreKey: args.keep_prekey, attrs: args.attrs
     }
 }
