@@ -39,11 +39,15 @@ function addresses(outgoing) {
     return { from: sender.as(addressing), ...known('sender', sender) }
 }
 
+const STANZA_TYPES = /** @type {const} */ ([
+    ['media', 'imageMessage'], ['media', 'videoMessage'], ['media', 'audioMessage'], ['media', 'documentMessage'],
+    ['media', 'stickerMessage'], ['reaction', 'reactionMessage'], ['poll', 'pollCreationMessage'],
+    ['poll', 'pollCreationMessageV2'], ['poll', 'pollCreationMessageV3'], ['poll', 'pollUpdateMessage']
+])
+
 /** @param {proto.IMessage} message */
 function stanzaType(message) {
-    const media = ['imageMessage', 'videoMessage', 'audioMessage', 'documentMessage', 'stickerMessage']
-    if (media.some(name => name in message)) return 'media'
-    return message.reactionMessage ? 'reaction' : 'text'
+    return STANZA_TYPES.find(([, field]) => message[field])?.[0] ?? 'text'
 }
 
 /** @param {Outgoing} outgoing what is put into the envelope */
