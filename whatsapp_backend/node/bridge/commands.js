@@ -2,6 +2,7 @@
 import { jidNormalizedUser, proto } from './engine.js'
 import { readPlaintext, readStanza } from './entries.js'
 import { webPayload } from './messages.js'
+import { requestResend } from './resend.js'
 import { isUnknown, sendText } from './send.js'
 import { fromJson } from './stanzas.js'
 
@@ -46,6 +47,9 @@ const optional = check => value => value == null || check(value)
 /** @type {Check} */
 const object = value => typeof value === 'object' && value !== null && !Array.isArray(value)
 /** @type {Check} */
+const isKey = value => object(value) && jid(value.remoteJid) && text(value.id) &&
+    typeof value.fromMe === 'boolean' && optional(jid)(value.participant)
+/** @type {Check} */
 const notice = value => object(value) && text(value.source) && text(value.raw)
 
 /** @typedef {import('./bridge.js').Bridge} Bridge */
@@ -88,6 +92,11 @@ const COMMANDS = {
         const key = { remoteJid: chat, id: anchor.id, fromMe: anchor.fromMe }
         const when = unit === 'ms' ? time * 1000 : time
         return { request: await inTime(opened(bridge, account), s => s.sock.fetchMessageHistory(count, key, when)) }
+    },
+
+    async 'request-resend'(bridge, account, args) {
+        demand(args, { key: isKey })
+        return { request: await inTime(opened(bridge, account), session => requestResend(session, args.key)) }
     },
 
     async 'send-text'(bridge, account, args) {

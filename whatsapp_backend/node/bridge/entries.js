@@ -1,10 +1,11 @@
 /** What goes into the journal. Nothing here throws: what cannot be read becomes an entry that says so. */
-import { jidNormalizedUser, areJidsSameUser, isJidGroup, proto } from './engine.js'
+import { jidNormalizedUser, proto } from './engine.js'
 import {
     headOf, keyPayload, messageOf, messagePayload, noticeOf, noticePayload, resentIn, webPayload, webRaw
 } from './messages.js'
 import { addressOf, children, classify, isOffline, sha256, stanzaHash, toJson } from './stanzas.js'
 import { base64, tidy } from './tidy.js'
+import { isTold, told } from './told.js'
 
 /** @typedef {import('./engine.js').BinaryNode} BinaryNode */
 /** @typedef {import('./engine.js').Me} Me */
@@ -214,38 +215,6 @@ function debtPayload({ attrs, content }, { reason, detail, me }) {
     })
 }
 
-/** @type {Record<string, (node: BinaryNode, me: Me | undefined) => Record<string, any>>} */
-const STANZA_PAYLOADS = {
-    receipt: ({ attrs, content }, me) => {
-        const [list] = Array.isArray(content) ? content : []
-        const items = list ? children(list, 'item') : []
-        const mine = areJidsSameUser(attrs.participant || attrs.from, attrs.from?.includes('lid') ? me?.lid : me?.id)
-        // Of our own other device's receipt the chat is the recipient.
-        const chat = mine && !isJidGroup(attrs.from) && attrs.recipient ? attrs.recipient : attrs.from
-        return {
-            chat,
-            ids: [attrs.id, ...items.map(item => item.attrs.id)].filter(Boolean),
-            participant: attrs.participant,
-            recipient: attrs.recipient,
-            type: attrs.type || 'delivery',
-            time: Number(attrs.t) || 0
-        }
-    },
-    notification: ({ attrs }) => ({
-        type: attrs.type || '',
-        from: attrs.from,
-        id: attrs.id,
-        participant: attrs.participant,
-        time: Number(attrs.t) || 0
-    }),
-    call: node => {
-        const [what] = children(node)
-        const { attrs } = node
-        const id = what?.attrs['call-id'] || attrs.id
-        return { from: attrs.from, id, time: Number(attrs.t) || 0, what: what?.tag ?? '' }
-    }
-}
-
 /**
  * A receipt, a notification or a call.
  * @param {BinaryNode} node
@@ -253,7 +222,7 @@ const STANZA_PAYLOADS = {
  * @returns {Entry}
  */
 export function stanzaEntry(node, me) {
-    const { payload, problem } = attempt(() => tidy(STANZA_PAYLOADS[node.tag](node, me)))
+    const { payload, problem } = attempt(() => tidy(told(node, me)))
     const source = `${node.tag}:${hashOf(node)}`
     return { kind: node.tag, source, origin: originOf(node), at: Date.now(), payload, problem, ...stanzaRaw(node) }
 }
@@ -264,7 +233,7 @@ export function stanzaEntry(node, me) {
  * @param {Me | undefined} me
  */
 export function readStanza(node, me) {
-    if (Object.hasOwn(STANZA_PAYLOADS, node.tag)) return tidy(STANZA_PAYLOADS[node.tag](node, me))
+    if (isTold(node)) return tidy(told(node, me))
     return debtPayload(node, { reason: classify(node).debt ?? 'undecryptable', me })
 }
 

@@ -6,6 +6,7 @@
  */
 import { debtEntry, plaintextEntries, stanzaEntry, unencryptedSource, whyRefused } from './entries.js'
 import { classify, dropEmptyRefs, isOffline } from './stanzas.js'
+import { keyOfDerived } from './told.js'
 
 /** @typedef {import('./engine.js').BinaryNode} BinaryNode */
 /** @typedef {import('./entries.js').Entry} Entry */
@@ -28,6 +29,8 @@ export class Gate {
      * @param {import('./decrypt.js').Tickets} of.tickets
      * @param {import('./offline.js').OfflineQueue} of.offline
      * @param {import('./lru.js').Recent} of.seen ids of the messages that came in as stanzas
+     * @param {import('./lru.js').Recent<{of: string, key: Record<string, string>}>} of.derived by the id of the message
+     *     that the engine will derive: what else is known of its key
      * @param {() => import('./engine.js').Me | undefined} of.me
      * @param {() => void} of.onUnreadable what came cannot be deciphered, and nothing after it can
      */
@@ -115,6 +118,8 @@ export class Gate {
                 settled = () => {}
             }
         } else {
+            const derived = keyOfDerived(node, this.#of.me())
+            if (derived) this.#of.derived.add(derived.id, derived)
             entries = [stanzaEntry(node, this.#of.me())]
         }
         const passes = entries.length ? link.commit({ entries }) : null

@@ -69,3 +69,11 @@ function isMixedUp({ lid, pn }, me) {
     const [mine, number] = isLidUser(lid) ? [lid, pn] : [pn, lid]
     return areJidsSameUser(mine, me.lid) !== areJidsSameUser(number, me.id)
 }
+
+/**
+ * Whether it is us, under either identity.
+ * @param {string | null | undefined} jid
+ * @param {import('./engine.js').Me | undefined} me
+ */
+export const isUs = (jid, me) =>
+    Boolean(jid) && [me?.id, me?.lid].some(mine => Boolean(mine) && areJidsSameUser(jid ?? '', mine))

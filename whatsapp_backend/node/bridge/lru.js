@@ -47,10 +47,13 @@ export class TextCache {
     }
 }
 
-/** Remembers the last so many strings. */
+/**
+ * Remembers the last so many strings, and what was said of them.
+ * @template [T=true]
+ */
 export class Recent {
-    /** @type {Set<string>} */
-    #seen = new Set()
+    /** @type {Map<string, T>} */
+    #seen = new Map()
     #max
 
     /** @param {number} max */
@@ -58,11 +61,14 @@ export class Recent {
         this.#max = max
     }
 
-    /** @param {string} value */
-    add(value) {
+    /**
+     * @param {string} value
+     * @param {T} [about]
+     */
+    add(value, about) {
         this.#seen.delete(value)
-        this.#seen.add(value)
-        for (const oldest of this.#seen) {
+        this.#seen.set(value, /** @type {T} */ (about ?? true))
+        for (const oldest of this.#seen.keys()) {
             if (this.#seen.size <= this.#max) break
             this.#seen.delete(oldest)
         }
@@ -71,5 +77,10 @@ export class Recent {
     /** @param {string} value */
     has(value) {
         return this.#seen.has(value)
+    }
+
+    /** @param {string} value */
+    about(value) {
+        return this.#seen.get(value)
     }
 }

@@ -1,7 +1,8 @@
 /** Messages as docs/frames.md has them: Baileys' field names, plain values. */
 import {
-    areJidsSameUser, cleanMessage, decodeMessageNode, isJidGroup, normalizeMessageContent, proto, unpadRandomMax16
+    cleanMessage, decodeMessageNode, isJidGroup, normalizeMessageContent, proto, unpadRandomMax16
 } from './engine.js'
+import { isUs } from './identities.js'
 import { base64, PROTO, tidy } from './tidy.js'
 
 /** @typedef {import('./engine.js').Me} Me */
@@ -10,9 +11,10 @@ const KEY_FIELDS = /** @type {const} */ ([
     'remoteJid', 'remoteJidAlt', 'id', 'participant', 'participantAlt', 'addressingMode', 'isViewOnce'
 ])
 const FIELDS = /** @type {const} */ ([
-    'messageTimestamp', 'pushName', 'verifiedBizName', 'status', 'category', 'messageStubType', 'message', 'requestId'
+    'messageTimestamp', 'pushName', 'verifiedBizName', 'status', 'category', 'messageStubType', 'message', 'requestId',
+    'revokeMessageTimestamp'
 ])
-const LISTS = /** @type {const} */ (['messageStubParameters', 'reactions', 'userReceipt'])
+const LISTS = /** @type {const} */ (['messageStubParameters', 'reactions', 'userReceipt', 'pollUpdates'])
 
 /**
  * A normalised message.
@@ -72,13 +74,11 @@ export function headOf(attrs, me) {
  * @param {Me | undefined} me
  */
 function otherNameOfChat(attrs, { remoteJid, remoteJidAlt, addressingMode }, me) {
-    const isUs = (/** @type {string | null | undefined} */ jid) =>
-        areJidsSameUser(jid ?? '', me?.id) || areJidsSameUser(jid ?? '', me?.lid)
-    if (isUs(remoteJid)) return remoteJidAlt // notes to ourselves
+    if (isUs(remoteJid, me)) return remoteJidAlt // notes to ourselves
     const name = addressingMode === 'lid'
         ? attrs.peer_recipient_pn || attrs.recipient_pn
         : attrs.peer_recipient_lid || attrs.recipient_lid
-    return isUs(name) ? undefined : name
+    return isUs(name, me) ? undefined : name
 }
 
 /**

@@ -1,4 +1,4 @@
-/** What was sent earlier, for a recipient who could not decrypt it. */
+/** What could not be decrypted is asked for again: by recipients of what we sent, and by us of our own phone. */
 import { jidNormalizedUser, isLidUser, proto } from './engine.js'
 import { sentSource } from './send.js'
 
@@ -35,4 +35,20 @@ async function namesOf(chat, { signalRepository: { lidMapping } }) {
 function recent({ message, messageTimestamp }) {
     const age = Date.now() / 1000 - Number(messageTimestamp)
     return age < MAX_AGE_S && message ? message : undefined
+}
+
+const { PLACEHOLDER_MESSAGE_RESEND } = proto.Message.PeerDataOperationRequestType
+
+/**
+ * Ask our own phone to send a message again. The engine's own request waits for two seconds, and swallows a second one
+ * for the same id.
+ * @param {import('./session.js').Session} session
+ * @param {{remoteJid: string, fromMe: boolean, id: string, participant?: string}} key
+ * @returns {Promise<string>} the id of the request
+ */
+export function requestResend({ sock }, { remoteJid, fromMe, id, participant }) {
+    return sock.sendPeerDataOperationMessage({
+        placeholderMessageResendRequest: [{ messageKey: { remoteJid, fromMe, id, participant } }],
+        peerDataOperationRequestType: PLACEHOLDER_MESSAGE_RESEND
+    })
 }

@@ -32,6 +32,8 @@ const UNREADABLE = boom(500, 'Unreadable frame')
 
 export class Session {
     seen = new Recent(REMEMBERED_IDS)
+    /** @type {Recent<{of: string, key: Record<string, string>}>} */
+    derived = new Recent(REMEMBERED_IDS)
     // Set by `open`; until then nobody but `halt` and `stop` has hold of a session.
     /** @type {import('./engine.js').WASocket} */
     sock = UNSET
@@ -72,6 +74,7 @@ export class Session {
             tickets: this.#tickets,
             offline: this.offline,
             seen: this.seen,
+            derived: this.derived,
             me: () => this.me,
             onUnreadable: () => void this.sock.end(UNREADABLE)
         })
@@ -153,6 +156,7 @@ export class Session {
         new Tap({
             nextSource: this.nextSource,
             seen: this.seen,
+            derived: this.derived,
             journal: entries => this.#outgoing.hold(this.link.commit({ entries })),
             onCreds: () => { if (!this.#mute) this.#outgoing.hold(this.keeper.changed()) },
             onAppStateKey: () => this.#syncAppState(),

@@ -2,7 +2,7 @@
  * What the engine tells of: read at its `emit`, before its event buffer, which would hold it back for up to half a
  * minute and merge it. Journaled is what no other kind of entry holds.
  */
-import { proto } from './engine.js'
+import { jidNormalizedUser, proto } from './engine.js'
 import { updateEntry, webEntry } from './entries.js'
 
 /** @typedef {import('./entries.js').Entry} Entry */
@@ -34,6 +34,7 @@ export class Tap {
      * @param {object} of
      * @param {() => string} of.nextSource
      * @param {import('./lru.js').Recent} of.seen
+     * @param {import('./lru.js').Recent<{of: string, key: Record<string, string>}>} of.derived
      * @param {(entries: Entry[]) => void} of.journal
      * @param {() => void} of.onCreds called before the engine applies the change
      * @param {(update: any) => void} of.onAppStateKey called after it did
@@ -92,7 +93,18 @@ export class Tap {
         }
         return messages
             .filter(({ key }) => !this.#of.seen.has(key?.id))
-            .map(message => webEntry(message, this.#where(message)))
+            .map(message => webEntry(this.#named(message), this.#where(message)))
+    }
+
+    /**
+     * The engine loses the other identity of who is behind a notification or a call.
+     * @param {any} message
+     */
+    #named(message) {
+        const known = this.#of.derived.about(message.key?.id)
+        const who = message.key?.participant || message.key?.remoteJid
+        const isSame = known && jidNormalizedUser(known.of) === jidNormalizedUser(who)
+        return isSame ? { ...message, key: { ...known.key, ...message.key } } : message
     }
 
     /** @param {any} message */

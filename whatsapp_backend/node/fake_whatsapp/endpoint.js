@@ -42,6 +42,8 @@ export class Endpoint {
         this.sessions = new Map()
         /** @type {Map<string, any>} */
         this.senderKeys = new Map()
+        /** How many sender keys this device had for a group. @type {Map<string, number>} */
+        this.rotations = new Map()
         this.store = this.#store()
     }
 
@@ -126,6 +128,17 @@ export class Endpoint {
     async distribution(group, self) {
         const message = await new GroupSessionBuilder(this.store).create(this.#senderKey(group, self))
         return message.serialize()
+    }
+
+    /** Somebody left: what is written from now on is under a new key. @param {string} group @param {string} self */
+    rotate(group, self) {
+        this.senderKeys.delete(this.#senderKey(group, self).toString())
+        this.rotations.set(group, this.rotation(group) + 1)
+    }
+
+    /** @param {string} group */
+    rotation(group) {
+        return this.rotations.get(group) ?? 0
     }
 
     /** @param {string} group @param {string} self @param {Uint8Array} plaintext */

@@ -1,6 +1,7 @@
 /** What the server answers to a client's queries. Whatever is not listed gets an empty result, as it often does. */
 import { encodeBigEndian, KEY_BUNDLE_TYPE } from 'baileys'
 import { child, children, node } from './nodes.js'
+import { describeGroup } from './groups.js'
 import { nowS, parseJid } from './ids.js'
 import { answerUsync } from './usync.js'
 
@@ -64,17 +65,9 @@ function appState(iq) {
 /** @param {Connection} connection @param {BinaryNode} iq */
 function groupInfo(connection, iq) {
     const { groups } = connection.server.world
-    /** @param {import('./person.js').Group} group */
-    const describe = group => node('group', {
-        id: parseJid(group.id).user, subject: group.subject, s_t: 1700000000, creation: 1700000000,
-        addressing_mode: group.addressing, creator: group.members[0]?.as(group.addressing)
-    }, group.members.map(member => node('participant', {
-        jid: member.as(group.addressing),
-        ...group.addressing === 'lid' ? { phone_number: member.pn() } : { lid: member.lid() }
-    })))
     const one = groups.get(iq.attrs.to)
-    if (one) return [describe(one)]
-    if (child(iq, 'participating')) return [node('groups', {}, [...groups.values()].map(describe))]
+    if (one) return [describeGroup(one)]
+    if (child(iq, 'participating')) return [node('groups', {}, [...groups.values()].map(group => describeGroup(group)))]
     return [node('error', { code: 404, text: 'item-not-found' })]
 }
 

@@ -39,11 +39,15 @@ function addresses(outgoing) {
     return { from: sender.as(addressing), ...known('sender', sender) }
 }
 
+const STANZA_TYPES = /** @type {const} */ ([
+    ['media', 'imageMessage'], ['media', 'videoMessage'], ['media', 'audioMessage'], ['media', 'documentMessage'],
+    ['media', 'stickerMessage'], ['reaction', 'reactionMessage'], ['poll', 'pollCreationMessage'],
+    ['poll', 'pollCreationMessageV2'], ['poll', 'pollCreationMessageV3'], ['poll', 'pollUpdateMessage']
+])
+
 /** @param {proto.IMessage} message */
 function stanzaType(message) {
-    const media = ['imageMessage', 'videoMessage', 'audioMessage', 'documentMessage', 'stickerMessage']
-    if (media.some(name => name in message)) return 'media'
-    return message.reactionMessage ? 'reaction' : 'text'
+    return STANZA_TYPES.find(([, field]) => message[field])?.[0] ?? 'text'
 }
 
 /** @param {Outgoing} outgoing what is put into the envelope */
@@ -72,23 +76,33 @@ async function pairwise(outgoing, companion, message, extra = {}) {
     return node('enc', { v: 2, type, ...extra }, outgoing.corrupt ? spoil(ciphertext) : ciphertext)
 }
 
-/** Who was given which sender key already. @type {WeakMap<Companion, Set<string>>} */
+/** Who was given which sender keys already. @type {WeakMap<Companion, Set<string>>} */
 const keysGiven = new WeakMap()
+
+/**
+ * The sender's key of a group, as a message, unless the device has it already. A client files a key under the identity
+ * that it came from: under the other one it is given again.
+ * @param {Outgoing} outgoing @param {Companion} companion @param {boolean} [again] even so
+ * @returns {Promise<proto.IMessage>} empty if there is nothing to give
+ */
+async function distribution({ sender, chat, addressing }, companion, again = false) {
+    if (!isGroupChat(chat)) return {}
+    const given = keysGiven.get(companion) ?? new Set()
+    keysGiven.set(companion, given)
+    const key = [sender.number, addressing, sender.phone.rotation(chat.id), chat.id].join(' ')
+    if (given.has(key) && !again) return {}
+    given.add(key)
+    const bytes = await sender.phone.distribution(chat.id, sender.address)
+    return { senderKeyDistributionMessage: { groupId: chat.id, axolotlSenderKeyDistributionMessage: bytes } }
+}
 
 /** @param {Outgoing} outgoing @param {Companion} companion @returns {Promise<BinaryNode[]>} */
 async function withSenderKey(outgoing, companion) {
     const { sender, chat } = outgoing
     if (!isGroupChat(chat)) throw new Error('sender keys are for groups')
-    const given = keysGiven.get(companion) ?? new Set()
-    keysGiven.set(companion, given)
-    const key = `${sender.number} ${chat.id}`
-    const nodes = []
-    if (!given.has(key)) {
-        given.add(key)
-        const distribution = await sender.phone.distribution(chat.id, sender.address)
-        nodes.push(await pairwise({ ...outgoing, corrupt: false }, companion, { senderKeyDistributionMessage: {
-            groupId: chat.id, axolotlSenderKeyDistributionMessage: distribution } }))
-    }
+    const key = await distribution(outgoing, companion)
+    const nodes = key.senderKeyDistributionMessage
+        ? [await pairwise({ ...outgoing, corrupt: false }, companion, key)] : []
     const bytes = encodeWAMessage(sealed(outgoing))
     const ciphertext = await sender.phone.encryptForGroup(chat.id, sender.address, bytes)
     return [...nodes, node('enc', { v: 2, type: 'skmsg' }, outgoing.corrupt ? spoil(ciphertext) : ciphertext)]
@@ -134,7 +148,7 @@ export async function deliver(companion, outgoing) {
 }
 
 /**
- * Encrypt once more in a new session and send it under the same id.
+ * Encrypt once more in a new session, for this device alone even in a group, and send it under the same id.
  * @param {Companion} companion @param {Outgoing} outgoing
  * @param {import('./endpoint.js').Bundle} bundle @param {number} count
  */
@@ -142,7 +156,8 @@ export async function deliverAgain(companion, outgoing, bundle, count) {
     await companion.serially(async () => {
         await outgoing.sender.phone.startSession(companion.address, bundle)
         const again = { ...outgoing, corrupt: false }
-        const enc = await pairwise(again, companion, sealed(again), { count: String(count) })
+        const key = outgoing.encryption === 'sender-key' ? await distribution(again, companion, true) : {}
+        const enc = await pairwise(again, companion, { ...sealed(again), ...key }, { count: String(count) })
         enqueue(companion, stanzaOf(again, [enc]))
     })
 }

@@ -11,28 +11,38 @@ import { webMessage } from './web.js'
 const { PeerDataOperationRequestType: Ask, ProtocolMessage: { Type } } = proto.Message
 
 /**
+ * Not awaited: a slow phone must not keep the connection from being read.
+ * @param {Connection} connection @param {string} what @param {number} ms @param {() => Promise<unknown>} work
+ */
+function later(connection, what, ms, work) {
+    void (ms ? pause(ms) : Promise.resolve()).then(work)
+        .catch(error => connection.emit('problem', { what, message: error.message }))
+}
+
+/**
  * @param {Connection} connection @param {Companion} companion @param {string} request
  * @param {proto.Message.PeerDataOperationRequestMessage.IPlaceholderMessageResendRequest[]} wanted
  */
-async function resendPlaceholders(connection, companion, request, wanted) {
+function resendPlaceholders(connection, companion, request, wanted) {
     const { owner } = companion
     const { world } = connection.server
     connection.emit('placeholder-request', { request, ids: wanted.map(each => each.messageKey?.id) })
     if (!owner.online || !owner.resendsPlaceholders) return
-    const results = wanted.flatMap(({ messageKey }) => {
+    const found = owner.resendsPlaceholders === 'empty' ? [] : wanted
+    const results = found.flatMap(({ messageKey }) => {
         const chat = messageKey?.remoteJid ?? ''
         const stored = owner.chats.find(world.chatKey(chat), messageKey?.id ?? '')
         if (!stored) return []
         const bytes = proto.WebMessageInfo.encode(webMessage(chat, stored)).finish()
         return [{ placeholderMessageResendResponse: { webMessageInfoBytes: bytes } }]
     })
-    await toCompanion(companion, {
+    later(connection, 'placeholder', owner.placeholderDelayMs, () => toCompanion(companion, {
         type: Type.PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE,
         peerDataOperationRequestResponseMessage: {
             peerDataOperationRequestType: Ask.PLACEHOLDER_MESSAGE_RESEND, stanzaId: request,
             peerDataOperationResult: results
         }
-    })
+    }))
 }
 
 /**
@@ -48,7 +58,7 @@ export async function heardPeerMessage(connection, companion, stanza, message) {
         return
     }
     if (asked.peerDataOperationRequestType === Ask.PLACEHOLDER_MESSAGE_RESEND) {
-        await resendPlaceholders(connection, companion, request, asked.placeholderMessageResendRequest ?? [])
+        resendPlaceholders(connection, companion, request, asked.placeholderMessageResendRequest ?? [])
     }
     const onDemand = asked.historySyncOnDemandRequest
     if (!onDemand) return
@@ -56,8 +66,6 @@ export async function heardPeerMessage(connection, companion, stanza, message) {
         request, chat: onDemand.chatJid, anchor: onDemand.oldestMsgId, from_me: Boolean(onDemand.oldestMsgFromMe),
         count: onDemand.onDemandMsgCount, time: Number(onDemand.oldestMsgTimestampMs ?? 0)
     })
-    // Not awaited: a slow phone must not keep the connection from being read.
-    void pause(companion.owner.onDemand.delay_ms)
-        .then(() => answerOnDemand(connection, companion, request, onDemand))
-        .catch(error => connection.emit('problem', { what: 'on-demand', message: error.message }))
+    later(connection, 'on-demand', companion.owner.onDemand.delay_ms,
+        () => answerOnDemand(connection, companion, request, onDemand))
 }

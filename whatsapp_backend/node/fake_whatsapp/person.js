@@ -18,7 +18,9 @@ export class Person {
         this.chats = new Chats()
         this.online = true
         this.answersRetries = true
+        /** @type {boolean | 'empty'} */
         this.resendsPlaceholders = true
+        this.placeholderDelayMs = 0
         /** @type {string | undefined} the reason of a `<failure>` that every login gets */
         this.refusal = undefined
         /** Whether the offline queue is handed out in the batches the client asks for. */
@@ -59,7 +61,8 @@ export class Person {
     }
 }
 
-/** @typedef {{id: string, subject: string, members: Person[], addressing: 'pn' | 'lid'}} Group */
+/** @typedef {{id: string, subject: string, members: Person[], addressing: 'pn' | 'lid', admins: Set<Person>,
+ *   time: number, owner?: Person, description?: string, announce?: boolean}} Group */
 
 export class World {
     constructor() {
@@ -95,6 +98,12 @@ export class World {
         } catch {
             return undefined
         }
+    }
+
+    /** @param {Group} group */
+    addGroup(group) {
+        if (!isGroup(group.id)) throw new Error('a group id ends in @g.us')
+        this.groups.set(group.id, group)
     }
 
     /** @param {string} id */

@@ -15,6 +15,7 @@ import { signalRepositoryMaker, Tickets } from '../decrypt.js'
 import * as engine from '../engine.js'
 import { plaintextEntries } from '../entries.js'
 import { messagePayload } from '../messages.js'
+import { requestResend } from '../resend.js'
 import { children, classify } from '../stanzas.js'
 import { Probe } from './engine_probe.js'
 import { ANA, Stage } from './stage.js'
@@ -349,4 +350,17 @@ test('decrypt.js: a stanza is unsettled until all its ciphertexts are entries', 
     tickets.of(one).settled()
     assert.equal(tickets.unsettled(node.attrs), undefined)
     assert.equal(settled, 2)
+})
+
+test('resend.js: a placeholder is asked for at once, repeatedly, and the answer names its request', async t => {
+    const stage = await Stage.set(t)
+    const probe = await Probe.linked(stage, t)
+    await stage.op('store', { chat: ANA, messages: [{ id: 'P1', text: 'once more', time: 1795328371 }] })
+    const session = /** @type {any} */ ({ sock: probe.sock })
+    for (const round of [1, 2]) {
+        const from = probe.emitted.all.length
+        const request = await requestResend(session, { remoteJid: ANA_JID, fromMe: false, id: 'P1' })
+        const { messages } = await probe.until('messages.upsert', data => data.requestId === request, from)
+        assert.equal(messages[0].message.conversation, 'once more', `round ${round}`)
+    }
 })

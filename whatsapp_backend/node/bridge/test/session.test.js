@@ -105,7 +105,7 @@ test('a call and the missed call it becomes are journaled', async () => {
     await call('offer')
     await call('terminate', { reason: 'timeout' })
     const { entry } = await daemon.entry('call')
-    assert.deepEqual(entry.payload, { from: CHAT, id: 'C1', time: 1795328371, what: 'offer' })
+    assert.deepEqual(entry.payload, { from: CHAT, chat: CHAT, id: 'C1', time: 1795328371, what: 'offer' })
     const missed = (await daemon.entry('message', each => each.origin === 'derived')).entry
     assert.match(missed.source, /^ev:/)
     assert.equal(missed.payload.key.id, 'C1')

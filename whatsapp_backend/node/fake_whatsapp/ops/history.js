@@ -49,8 +49,8 @@ async function sendChunk(server, args, chunk, index, total) {
     const notice = await notifyHistory(server.cdn, server.world.companion(args.account, args.device), {
         syncType: type, conversations, chunkOrder: chunk.chunk_order ?? index + 1,
         progress: chunk.progress ?? Math.round(100 * (index + 1) / total),
-        pushnames: (chunk.pushnames ?? []).map((/** @type {Args} */ { phone, name }) =>
-            ({ id: server.world.person(phone).pn(), pushname: name })),
+        pushnames: (chunk.pushnames ?? []).map((/** @type {Args} */ { phone, name, form = 'pn' }) =>
+            ({ id: server.world.person(phone).as(form), pushname: name })),
         phoneNumberToLidMappings: (chunk.mappings ?? []).map((/** @type {string} */ ref) => {
             const person = server.world.person(ref)
             return { pnJid: person.pn(), lidJid: person.lid() }

@@ -1,8 +1,9 @@
-/** Messages, receipts and bare stanzas towards linked devices. */
+/** Messages and bare stanzas towards linked devices. */
 import { setImmediate as breathe } from 'node:timers/promises'
+import { changeIn } from '../changes.js'
 import { content, storedText } from '../content.js'
 import { isGroup, messageId, nowS, stanzaId } from '../ids.js'
-import { fromJson, node } from '../nodes.js'
+import { fromJson } from '../nodes.js'
 import { deliver, enqueue, isGroupChat } from '../outgoing.js'
 
 /** @typedef {import('../server.js').FakeWhatsApp} FakeWhatsApp */
@@ -10,7 +11,9 @@ import { deliver, enqueue, isGroupChat } from '../outgoing.js'
 
 const BULK_BREATH = 50
 /** @type {import('../person.js').Group} */
-const STATUS = { id: 'status@broadcast', subject: '', members: [], addressing: 'pn' }
+const STATUS = {
+    id: 'status@broadcast', subject: '', members: [], addressing: 'pn', admins: new Set(), time: 0
+}
 
 /** @param {FakeWhatsApp} server @param {string} ref a number, a JID, a group or `status@broadcast` */
 function chatOf({ world }, ref) {
@@ -18,21 +21,33 @@ function chatOf({ world }, ref) {
     return isGroup(ref) ? world.group(ref) : world.person(ref)
 }
 
-/** @param {FakeWhatsApp} server @param {Args} args @returns {import('../outgoing.js').Outgoing} */
-function outgoing(server, args) {
-    const { world, cdn } = server
+/** Who says it, where and when. @param {FakeWhatsApp} server @param {Args} args */
+function placeOf(server, args) {
+    const { world } = server
     const account = world.account(args.account)
     const chat = chatOf(server, args.chat)
     const fromMe = args.from_me ?? false
     const ingroup = isGroupChat(chat)
     if (ingroup && !fromMe && !args.from) throw new Error('a group message needs `from`')
     const sender = fromMe ? account : world.person(args.from ?? args.chat)
+    /** @type {'pn' | 'lid'} */
+    const addressing = args.addressing ?? (ingroup ? chat.addressing : 'pn')
+    return { account, chat, sender, fromMe, addressing, time: args.time ?? nowS() }
+}
+
+/** @param {FakeWhatsApp} server @param {Args} args @returns {import('../outgoing.js').Outgoing} */
+function outgoing(server, args) {
+    const place = placeOf(server, args)
+    const { sender, chat, fromMe, addressing, time } = place
     const id = args.id ?? messageId()
+    const change = changeIn(args, place, server.world)
+    const usual = isGroupChat(chat) ? 'sender-key' : 'signal'
     return {
-        id, time: args.time ?? nowS(), sender, chat, fromMe,
-        addressing: args.addressing ?? (ingroup ? chat.addressing : 'pn'), alt: args.alt ?? true,
-        message: content(args, cdn, id), encryption: args.encryption ?? 'signal', unavailable: args.unavailable,
-        corrupt: args.corrupt, keepPreKey: args.keep_prekey, attrs: args.attrs
+        id, time, sender, chat, fromMe, addressing, alt: args.alt ?? true,
+        message: change?.message ?? content(args, server.cdn, id),
+        encryption: args.encryption ?? usual, unavailable: args.unavailable,
+        corrupt: args.corrupt, keepPreKey: args.keep_prekey,
+        attrs: { ...change?.edit && { edit: change.edit }, ...args.attrs }
     }
 }
 
@@ -93,20 +108,6 @@ function duplicate({ world }, args) {
     return { id: args.id }
 }
 
-/** @param {FakeWhatsApp} server @param {Args} args somebody got or read what the account sent */
-function receipt({ world }, args) {
-    const { account, from, ids, type = 'delivery', chat, time = nowS(), addressing = 'pn' } = args
-    const who = world.person(from)
-    const [first, ...others] = ids
-    const inGroup = chat !== undefined && isGroup(chat)
-    const stanza = node('receipt', {
-        from: inGroup ? chat : who.as(addressing), participant: inGroup ? who.as(addressing) : undefined,
-        id: first, t: time, type: type === 'delivery' ? undefined : type, recipient: args.recipient
-    }, others.length ? [node('list', {}, others.map((/** @type {string} */ id) => node('item', { id })))] : undefined)
-    for (const companion of world.account(account).devices()) enqueue(companion, stanza)
-    return { ids, type, time }
-}
-
 /** @param {FakeWhatsApp} server @param {Args} args any stanza at all; queued unless told otherwise */
 function stanza({ world }, args) {
     const companion = world.companion(args.account, args.device)
@@ -121,4 +122,4 @@ function stanza({ world }, args) {
     return { id: built.attrs.id }
 }
 
-export const MESSAGE_OPS = { message: sendOne, messages: sendMany, duplicate, receipt, stanza }
+export const MESSAGE_OPS = { message: sendOne, messages: sendMany, duplicate, stanza }

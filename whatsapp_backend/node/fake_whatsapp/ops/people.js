@@ -1,4 +1,4 @@
-/** Who there is: contacts, groups, phones and their linked devices. */
+/** Who there is: contacts, phones and their linked devices. */
 import { scan } from '../pairing.js'
 
 /** @typedef {import('../server.js').FakeWhatsApp} FakeWhatsApp */
@@ -23,20 +23,11 @@ function person({ world }, args) {
     if (args.online !== undefined) found.online = args.online
     if (args.answers_retries !== undefined) found.answersRetries = args.answers_retries
     if (args.resends_placeholders !== undefined) found.resendsPlaceholders = args.resends_placeholders
+    if (args.placeholder_delay_ms !== undefined) found.placeholderDelayMs = args.placeholder_delay_ms
     if (args.batches !== undefined) found.batches = args.batches
     if (args.refuse !== undefined) found.refusal = args.refuse === null ? undefined : String(args.refuse)
     if (args.on_demand) Object.assign(found.onDemand, args.on_demand)
     return describe(found)
-}
-
-/** @param {FakeWhatsApp} server @param {Args} args */
-function group({ world }, args) {
-    const { id, subject = 'Group', members = [], addressing = 'pn' } = args
-    if (!id.endsWith('@g.us')) throw new Error('a group id ends in @g.us')
-    /** @type {string[]} */
-    const refs = members
-    world.groups.set(id, { id, subject, addressing, members: refs.map(ref => world.person(ref)) })
-    return { id, subject, members: refs.map(ref => world.person(ref).pn()) }
 }
 
 /** @param {FakeWhatsApp} server @param {Args} args */
@@ -54,4 +45,4 @@ function prekeys({ world }, args) {
     return { left: preKeys.size }
 }
 
-export const PEOPLE_OPS = { person, group, scan: scanCode, prekeys }
+export const PEOPLE_OPS = { person, scan: scanCode, prekeys }

@@ -112,6 +112,13 @@ export class Client {
         return { ...messages.find((/** @type {any} */ each) => each.key.id === id), upsert: type }
     }
 
+    /** The first update or receipt of this id; the client's buffer may merge several. @param {string} event
+     * @param {string} id @returns {Promise<any>} */
+    async update(event, id) {
+        const of = (/** @type {any[]} */ data) => data.find(each => each.key.id === id)
+        return of(await this.until(event, data => Boolean(of(data))))
+    }
+
     /** Every id that came out so far. */
     ids() {
         return this.feed.all.filter(each => each.event === 'messages.upsert')

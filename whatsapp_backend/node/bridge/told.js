@@ -1,0 +1,154 @@
+/** What receipts, notifications and calls tell, under every identity that their attributes name. */
+import { isJidGroup, isLidUser, jidNormalizedUser } from './engine.js'
+import { isUs } from './identities.js'
+import { children } from './stanzas.js'
+
+/** @typedef {import('./engine.js').BinaryNode} BinaryNode */
+/** @typedef {import('./engine.js').Me} Me */
+/** @typedef {Record<string, string>} Attrs */
+
+/** @param {string | undefined} jid */
+const bare = jid => jidNormalizedUser(jid) || jid
+
+/**
+ * The other identity of somebody, where one of these attributes tells it.
+ * @param {Attrs} attrs
+ * @param {string | undefined} jid
+ * @param {string[]} names of attributes, without their ending
+ */
+function other(attrs, jid, names) {
+    const ending = isLidUser(bare(jid)) ? '_pn' : '_lid'
+    const name = names.find(each => attrs[each + ending])
+    return name && bare(attrs[name + ending])
+}
+
+/** @param {Attrs} attrs */
+const timeOf = ({ t }) => Number(t) || 0
+
+/**
+ * Of one of our own devices the chat is the recipient; in a group it is the group.
+ * @param {BinaryNode} node
+ * @param {Me | undefined} me
+ */
+function receipt(node, me) {
+    const { attrs } = node
+    const inGroup = isJidGroup(attrs.from) || attrs.from?.endsWith('@broadcast')
+    const own = isUs(attrs.participant || attrs.from, me)
+    const ofOurs = own && !inGroup && attrs.recipient
+    const chat = bare(ofOurs ? attrs.recipient : attrs.from)
+    const names = ofOurs ? ['peer_recipient', 'recipient'] : ['sender']
+    const users = usersIn(node)
+    return {
+        chat,
+        chatAlt: inGroup ? undefined : other(attrs, chat, names),
+        ids: users ? [...new Set(users.map(({ id }) => id))] : idsIn(node),
+        participant: bare(attrs.participant),
+        participantAlt: attrs.participant && other(attrs, attrs.participant, ['participant', 'sender']),
+        recipient: bare(attrs.recipient),
+        type: attrs.type || 'delivery',
+        time: timeOf(attrs),
+        own: own || undefined,
+        users
+    }
+}
+
+/** @param {BinaryNode} node */
+function idsIn(node) {
+    const items = children(node, 'list').flatMap(list => children(list, 'item'))
+    return [node.attrs.id, ...items.map(({ attrs }) => attrs.id)].filter(Boolean)
+}
+
+/**
+ * Several users in one receipt. The engine passes over it.
+ * @param {BinaryNode} node
+ */
+function usersIn(node) {
+    const users = children(node, 'participants').flatMap(list => children(list, 'user').map(({ attrs }) => ({
+        jid: bare(attrs.jid),
+        alt: other(attrs, attrs.jid, ['participant', 'user']),
+        id: list.attrs.key || node.attrs.id,
+        time: timeOf(attrs) || timeOf(node.attrs)
+    })))
+    const named = users.filter(({ jid, id }) => jid && id)
+    return named.length ? named : undefined
+}
+
+/** @param {BinaryNode} node */
+function notification({ attrs }) {
+    return {
+        type: attrs.type || '',
+        from: attrs.from,
+        id: attrs.id,
+        participant: attrs.participant,
+        participantAlt: attrs.participant && other(attrs, attrs.participant, ['participant', 'sender']),
+        time: timeOf(attrs)
+    }
+}
+
+/**
+ * Whoever of the two speaks, the call is from the one who called.
+ * @param {BinaryNode} node
+ * @param {Me | undefined} me
+ */
+function call(node, me) {
+    const { attrs } = node
+    const what = children(node)[0] ?? { tag: '', attrs: {} }
+    const inner = what.attrs
+    const from = bare(inner['call-creator'] || inner.from || attrs.from)
+    const spoken = from === bare(attrs.from) ? other(attrs, from, ['sender']) : undefined
+    const group = inner['group-jid']
+    const own = isUs(from, me)
+    const withWhom = own && !isUs(attrs.from, me) ? bare(attrs.from) : from
+    return {
+        from,
+        fromAlt: other(inner, from, ['caller']) ?? spoken,
+        chat: group || withWhom,
+        id: inner['call-id'] || attrs.id,
+        time: timeOf(attrs),
+        ...whatOf(what),
+        group: Boolean(group) || inner.type === 'group' || undefined,
+        own: own || undefined
+    }
+}
+
+/** @param {BinaryNode} what */
+function whatOf(what) {
+    const { tag, attrs: { reason, media } } = what
+    const isTimeout = tag === 'terminate' && reason === 'timeout'
+    return {
+        what: isTimeout ? 'timeout' : tag.replace(/^offer_notice$/, 'offer'),
+        reason,
+        video: media === 'video' || children(what, 'video').length > 0 || undefined
+    }
+}
+
+/** @type {Record<string, (node: BinaryNode, me: Me | undefined) => Record<string, any>>} */
+const TOLD = { receipt, notification, call }
+
+/** @param {BinaryNode} node */
+export const isTold = ({ tag }) => Object.hasOwn(TOLD, tag)
+
+/**
+ * @param {BinaryNode} node for which isTold
+ * @param {Me | undefined} me
+ */
+export const told = (node, me) => TOLD[node.tag](node, me)
+
+/**
+ * What the message that the engine derives from a notification or a call does not say of its key.
+ * @param {BinaryNode} node
+ * @param {Me | undefined} me
+ * @returns {{id: string, of: string, key: Record<string, string>} | undefined} `of`: whom it is about
+ */
+export function keyOfDerived(node, me) {
+    const { attrs } = node
+    if (node.tag === 'notification' && attrs.participant) {
+        const { id, participantAlt } = notification(node)
+        const mode = attrs.addressing_mode
+        const key = { ...participantAlt && { participantAlt }, ...mode && { addressingMode: mode } }
+        return { id, of: attrs.participant, key }
+    }
+    if (node.tag !== 'call') return undefined
+    const { id, from, fromAlt } = call(node, me)
+    return fromAlt ? { id, of: from ?? '', key: { remoteJidAlt: fromAlt } } : undefined
+}
