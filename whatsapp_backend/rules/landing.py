@@ -36,6 +36,8 @@ class Arrival:
     sender_lid: str | None = None
     waits: bool = True
     """Whether it may wait for others of its kind."""
+    exists: bool = False
+    """Whether the document is known to be there, though not what it holds."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,6 +87,12 @@ def aside(arrival: Arrival) -> Arrival:
 def move_aside(slot: Slot) -> None:
     """As `aside`, for a slot whose document turned out to be another sender's."""
     slot.path = other_sender(slot.path, slot.sender or "")
+
+
+def adopted(arrival: Arrival, lies: Mapping[str, str]) -> Arrival:
+    """Where it lands when its message lies in a document that others chose."""
+    path = lies.get(arrival.path)
+    return arrival if path is None else replace(arrival, path=path, exists=True)
 
 
 def is_anothers(state: MessageState | None, sender: str | None, lid: str | None) -> bool:
@@ -144,7 +152,7 @@ def _slot(one: Arrival, mirrored: Mirrored | None, waited: Waiting | None) -> Sl
         slot.incoming = messages.merged(slot.incoming, messages.loaded(waited.state))
     if mirrored is None:
         # A message nobody told us of is looked for once; if it is not there, the mirror remembers that we wait for it.
-        slot.must_read = one.state.content is None and waited is None
+        slot.must_read = one.exists or (one.state.content is None and waited is None)
     elif mirrored.state is not None:
         slot.base = messages.loaded(mirrored.state)
         slot.updated_at_ns = mirrored.updated_at_ns
@@ -174,13 +182,27 @@ def _base_in(document: Document, incoming: MessageState) -> MessageState:
     """The state in a document, tried out: others may have written anything there, and it must not stop the queue."""
     try:
         base = message_fields.state_in(document.fields, incoming)
-        outcome = messages.merged(base, incoming)
-        message_fields.fields_of(outcome)
-        messages.dumped(outcome)
-        messages.digest(outcome)
+        _try_out(messages.merged(base, incoming))
     except Exception as error:
         raise ValueError(f"not a message document ({type(error).__name__})") from error
     return base
+
+
+def moved_in(document: Document, account: str, client_jid: str) -> MessageState | None:
+    """The state in a document that is to lie elsewhere, tried out; None for what is no message document."""
+    try:
+        state = message_fields.moved_in(document, account, client_jid)
+        _try_out(state)
+    except Exception:  # noqa: BLE001 -- as above: whatever lies there
+        return None
+    return state
+
+
+def _try_out(state: MessageState) -> None:
+    if state.content is not None:
+        message_fields.fields_of(state)
+    messages.dumped(state)
+    messages.digest(state)
 
 
 def write_for(slot: Slot) -> Write | None:
