@@ -54,11 +54,14 @@ def is_stub(fields: Mapping[str, Any]) -> bool:
 
 def message_id_of(document_id: str, fields: Mapping[str, Any]) -> str | None:
     """WhatsApp's id of the message in a document: as it says, else the document's own, unless that was made up."""
+    return said_id(fields) or (None if _is_made_up(document_id, fields) else document_id)
+
+
+def said_id(fields: Mapping[str, Any]) -> str | None:
+    """WhatsApp's id of the message as its document says it."""
     key: Mapping[str, Any] = typed(fields, "key", dict) or {}
-    for said in (fields.get("waMessageId"), fields.get("providerMessageId"), key.get("id")):
-        if isinstance(said, str) and said:
-            return said
-    return None if _is_made_up(document_id, fields) else document_id
+    told = (fields.get("waMessageId"), fields.get("providerMessageId"), key.get("id"))
+    return next((said for said in told if isinstance(said, str) and said), None)
 
 
 def _is_made_up(document_id: str, fields: Mapping[str, Any]) -> bool:

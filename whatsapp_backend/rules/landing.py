@@ -17,6 +17,7 @@ from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.domain.writes import Document, Fields, Write
 from whatsapp_backend.rules import message_fields, messages
 from whatsapp_backend.rules.document_ids import message_path, other_sender, thread_id
+from whatsapp_backend.rules.generations import said_id
 from whatsapp_backend.rules.identity import certainly_differ, is_person
 from whatsapp_backend.rules.shown import shown_of
 
@@ -95,8 +96,10 @@ def adopted(arrival: Arrival, lies: Mapping[str, str]) -> Arrival:
     return arrival if path is None else replace(arrival, path=path, exists=True)
 
 
-def is_anothers(state: MessageState | None, sender: str | None, lid: str | None) -> bool:
-    """Whether this is certainly somebody else's message under the same id."""
+def is_anothers(state: MessageState | None, incoming: MessageState, sender: str | None, lid: str | None) -> bool:
+    """Whether this is certainly somebody else's message under the same id, or another that was adopted there."""
+    if state and state.message_id != incoming.message_id:
+        return True
     if not (state and state.sender and sender):
         return False
     return certainly_differ(state.sender, sender, state.sender_lid, lid)
@@ -107,20 +110,21 @@ def slots_for(
 ) -> tuple[dict[str, Slot], list[Arrival]]:
     """Group arrivals by document; the second value are those whose document is another sender's: place them aside.
 
-    Sightings first: what somebody did to a message must not take its place.
+    First those whose document is known to be theirs; and sightings before what somebody did to a message, which must
+    not take its place.
     """
     slots: dict[str, Slot] = {}
     displaced: list[Arrival] = []
-    for one in sorted(arrivals, key=lambda arrival: arrival.state.content is None):
+    for one in sorted(arrivals, key=lambda arrival: (arrival.state.content is None, not arrival.exists)):
         slot = slots.get(one.path)
         if slot is None:
             slot = _slot(one, known.get(one.path), waiting.get(one.path))
-            if is_anothers(slot.base, one.sender, one.sender_lid):
+            if is_anothers(slot.base, one.state, one.sender, one.sender_lid):
                 displaced.append(one)
                 continue
             slots[one.path] = slot
-        elif is_anothers(slot.base, one.sender, one.sender_lid) or is_anothers(
-            slot.incoming, one.sender, one.sender_lid
+        elif is_anothers(slot.base, one.state, one.sender, one.sender_lid) or is_anothers(
+            slot.incoming, one.state, one.sender, one.sender_lid
         ):
             displaced.append(one)
             continue
@@ -169,7 +173,8 @@ def settle(slot: Slot, document: Document | None) -> bool:
     Raises ValueError, and nothing else, and leaves `must_read` on, for a document that cannot be merged with.
     """
     base = _base_in(document, slot.incoming) if document else None
-    if is_anothers(base, slot.sender, slot.sender_lid):
+    said = said_id(document.fields) if document else None
+    if said not in (None, slot.incoming.message_id) or is_anothers(base, slot.incoming, slot.sender, slot.sender_lid):
         return False
     slot.base, slot.read, slot.updated_at_ns = base, None, None
     if document:
