@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from legacy import (
 )
 from world import ACCOUNT, ANA, BOB, GROUP, World, a_world, payload
 
+from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.domain.surveys import Survey
 from whatsapp_backend.domain.writes import Document
 from whatsapp_backend.flows import survey as surveying_flow
@@ -376,11 +378,36 @@ async def test_nothing_is_published_before_the_survey_and_an_outage_only_delays_
     assert surveyed.lander.problem is None
 
 
-async def test_a_survey_goes_on_where_it_stopped(surveyed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_survey_that_is_to_change_nothing_changes_nothing(surveyed: World) -> None:
+    """Also where the daemon would lead a thread back."""
+    of = {"redirectTo": f"{ACCOUNT}__{RAW}"}
+    await put(surveyed.documents, second("M1"), of=of)
+    await put(surveyed.documents, second("M2", chat=RAW), jid=RAW)
+    before, writes = dict(surveyed.documents.documents), surveyed.documents.operations.writes
+    surveyor = surveyed.publisher._surveyor
+    assert surveyor is not None
+    surveyor._changes = False
+    found = (await surveyor.survey(ACCOUNT)).counts
+    assert (found["threads"], found["threads_redirected"], found["adopted"]) == (2, 1, 2)
+    assert (surveyed.documents.documents, surveyed.documents.operations.writes) == (before, writes)
+
+
+@pytest.mark.parametrize("kept_in", ["memory", "sqlite"])
+async def test_a_survey_goes_on_where_it_stopped(
+    surveyed: World, monkeypatch: pytest.MonkeyPatch, kept_in: str, tmp_path: Path
+) -> None:
     """Killed again and again in the middle of threads, with small pages: the same counts as in one go, no duplicate."""
+    if kept_in == "sqlite":
+        async with SqliteStore.opened(tmp_path / "state") as store:
+            await _killed_again_and_again(store, monkeypatch)  # type: ignore[arg-type] -- it keeps the same promises
+    else:
+        await _killed_again_and_again(surveyed.store, monkeypatch)
+
+
+async def _killed_again_and_again(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(surveying_flow, "_MESSAGES", 3)
     monkeypatch.setattr(surveying_flow, "_THREADS", 2)
-    surveyed = World(surveyed.store, Unhurried(), survey=True)
+    surveyed = World(store, Unhurried(), survey=True)
     people = [f"1555000{number:04}@s.whatsapp.net" for number in range(5)]
     for person in people:
         messages = [second(f"M{number}", chat=person) for number in range(10)]

@@ -20,7 +20,6 @@ from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.ports import DocumentQueries, Identities, Mirror
 from whatsapp_backend.rules import surveying
 from whatsapp_backend.rules.generations import MESSAGE_FIELDS
-from whatsapp_backend.rules.identity import is_lid
 from whatsapp_backend.rules.surveying import FoundThread
 
 log = structlog.get_logger()
@@ -127,7 +126,9 @@ class Surveyor:
         numbers = await self._identities.aliases(found.account, [found.canonical])
         to = numbers.get(found.canonical, found.canonical)
         if to != found.jid:
-            aliases.append(self._alias(found, found.jid, to, evidence="spelling" if is_lid(to) else "survey"))
+            aliases.append(
+                self._alias(found, found.jid, to, evidence="survey" if found.jid == found.canonical else "spelling")
+            )
         return replace(progress, aliases=tuple(aliases), gathered=(surveying.gathered_of(found),))
 
     def _alias(self, found: FoundThread, lid: str, to: str, *, evidence: str) -> Alias:

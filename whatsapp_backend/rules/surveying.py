@@ -40,16 +40,16 @@ THREAD_FIELDS = (
 """What has to be read of a thread to recognise it and to merge with it."""
 _NAMESPACES = ("dev", "development", "prod", "production")
 _ACCOUNT = re.compile(r"account_[^_]+_(?P<hash>[0-9a-f]{32})")
-_BY_GENERATION = [f"{what}_{generation}" for what in ("threads", "messages") for generation in Generation]
 COUNTS = (
     "documents_read",
     "threads",
-    *[name for name in _BY_GENERATION if name != "threads_stub"],
+    *(f"threads_{generation}" for generation in Generation if generation not in (Generation.APP, Generation.STUB)),
     "threads_redirected",
     "threads_lid",
     "threads_not_canonical",
     "threads_to_unite",
     "threads_of_other_accounts",
+    *(f"messages_{generation}" for generation in Generation),
     "adopted",
     "duplicates",
 )
@@ -231,6 +231,11 @@ def with_thread(survey: Survey, found: FoundThread) -> Survey:
 def with_counts(survey: Survey, counts: Mapping[str, int]) -> Survey:
     """The survey with these on top."""
     return replace(survey, counts=_plus(survey.counts, counts))
+
+
+def counted(survey: Survey) -> dict[str, int]:
+    """Every count of a survey, also those of what was not found, in the order people read them."""
+    return {name: survey.counts.get(name, 0) for name in COUNTS}
 
 
 def dumped(survey: Survey) -> bytes:

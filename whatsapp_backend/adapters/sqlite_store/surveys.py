@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from whatsapp_backend.domain.surveys import Survey
 
+_ANY = "SELECT 1 FROM adopted LIMIT 1"
 _LIES = "SELECT document_id FROM adopted WHERE path_hash = ?"
 _ADOPT = "INSERT OR REPLACE INTO adopted (path_hash, document_id) VALUES (?, ?)"
 _FORGET_PLAIN = "DELETE FROM adopted WHERE document_id = ''"
@@ -23,7 +24,9 @@ _SET = "INSERT OR REPLACE INTO survey (account, state) VALUES (?, ?)"
 
 
 def adopted(connection: sqlite3.Connection, paths: Iterable[str]) -> dict[str, str]:
-    """Where those of these messages lie that were found."""
+    """Where those of these messages lie that were found. Mostly there are none at all, which is asked once."""
+    if not connection.execute(_ANY).fetchall():
+        return {}
     return {
         path: Adopted(path=path, document_id=document_id).lies if document_id else path
         for path in paths
