@@ -147,8 +147,10 @@ async def publish_until(world: World, condition: Any) -> None:
     running = asyncio.create_task(world.publisher.run())
     try:
         async with asyncio.timeout(30):
-            while not condition():
+            while not condition() and not running.done():
                 await asyncio.sleep(0)
+        if running.done():
+            running.result()
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

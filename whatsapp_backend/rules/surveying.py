@@ -205,7 +205,7 @@ def adopted_in(
 
 def with_page(survey: Survey, page: Sequence[Document], counts: Mapping[str, int]) -> Survey:
     """The survey after a page of a thread's messages."""
-    kinds = Counter[str](generation_of(document.path.rpartition("/")[2], document.fields) for document in page)
+    kinds = Counter(generation_of(document.path.rpartition("/")[2], document.fields).value for document in page)
     found = Counter({f"messages_{kind}": number for kind, number in kinds.items()}) + Counter(documents_read=read(page))
     return replace(
         survey,
