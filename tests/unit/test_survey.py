@@ -1,6 +1,7 @@
 """An existing database: what earlier generations wrote is recognised, counted and not duplicated."""
 
 import asyncio
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from legacy import (
     shown,
     stable_key,
     third,
+    thread,
 )
 from world import ACCOUNT, ANA, BOB, GROUP, World, a_world, payload
 
@@ -390,6 +392,34 @@ async def test_a_survey_that_is_to_change_nothing_changes_nothing(surveyed: Worl
     found = (await surveyor.survey(ACCOUNT)).counts
     assert (found["threads"], found["threads_redirected"], found["adopted"]) == (2, 1, 2)
     assert (surveyed.documents.documents, surveyed.documents.operations.writes) == (before, writes)
+
+
+RUBBISH = [None, True, -1, 1 << 62, 1.5, "", "x", "@", "1:2@lid", b"\xff", CREATED, [], {}, {"id": 3}, {"a": b"x"}]
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_rubbish_in_any_field_stops_nothing(surveyed: World, seed: int) -> None:
+    """Of threads and of messages: what can be recognised is, and every new message lands."""
+    rng = random.Random(seed)
+    made = [first("A"), second("B"), third("C"), sent_by_the_app("D"), sent_by_the_app(None, "c2")]
+
+    def spoilt(fields: dict[str, Any]) -> dict[str, Any]:
+        return {name: rng.choice(RUBBISH) if rng.random() < 0.4 else value for name, value in fields.items()}
+
+    odd = f"{ACCOUNT}__x y"
+    for jid in (ANA, RAW, GROUP, ANA_LID, "x y", "15550004444:@s.whatsapp.net"):
+        messages = [(own_id, spoilt({**fields, "clocks": {"first": 1}})) for own_id, fields in made]
+        of = spoilt(thread(jid) | {"redirectTo": odd, "clocks": {}}) | {"accountId": ACCOUNT}
+        await put(surveyed.documents, *messages, jid=jid, of=of)
+    for chat in (ANA, ANA_LID):
+        for own_id in "ABCDE":
+            await surveyed.journal(payload(own_id, chat=chat, text="new"))
+    await surveyed.journal(MAPPING, kind="update")
+    await surveyed.publish(wholly=True)
+    landed = [doc.fields for path, doc in surveyed.documents.documents.items() if f"{ANA}/messages/" in path]
+    assert {fields.get("waMessageId") for fields in landed if "tsClientMs" in fields} >= {*"ABCDE"}
+    assert await surveyed.store.parked() == []
+    assert (await counts(surveyed))["threads"] == 6
 
 
 @pytest.mark.parametrize("kept_in", ["memory", "sqlite"])

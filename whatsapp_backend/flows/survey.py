@@ -84,9 +84,7 @@ class Surveyor:
         own_id = document.path.rpartition("/")[2]
         found = surveying.thread_found(survey.account, document)
         if found is None:
-            survey = replace(
-                surveying.with_counts(survey, {"threads_of_other_accounts": 1}), threads_after=own_id, thread=""
-            )
+            survey = surveying.with_stranger(survey, own_id)
             await self._keep(Progress(consumer=self._consumer, survey=survey))
             return survey
         if survey.thread != own_id:

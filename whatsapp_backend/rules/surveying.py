@@ -18,7 +18,7 @@ from whatsapp_backend.domain.writes import Document, Fields
 from whatsapp_backend.rules import threads
 from whatsapp_backend.rules.document_ids import message_path, thread_id, thread_path
 from whatsapp_backend.rules.generations import generation_of, is_displaced, is_stub, message_id_of
-from whatsapp_backend.rules.identity import canonical_jid, is_lid, is_phone, sender_of
+from whatsapp_backend.rules.identity import canonical_jid, is_lid, is_phone
 from whatsapp_backend.rules.stored import typed
 
 _LEADS = ("redirectTo", "canonicalThreadId", "migratedTo")
@@ -160,8 +160,7 @@ def _sender_in(fields: Fields) -> str | None:
     """Of a document of ours. Those of others are not written again only to name their senders."""
     if typed(fields, "clocks", dict) is None:
         return None
-    key = typed(fields, "key", dict) or {}
-    told = typed(fields, "senderJid", str) or sender_of({k: jid for k, jid in key.items() if isinstance(jid, str)})
+    told = typed(fields, "senderJid", str)
     return canonical_jid(told) if told else None
 
 
@@ -226,6 +225,13 @@ def with_thread(survey: Survey, found: FoundThread) -> Survey:
         "threads_to_unite": int(found.goes_elsewhere),
     }
     return replace(with_counts(survey, counts), threads_after=found.id, thread="", messages_after="", thread_counts={})
+
+
+def with_stranger(survey: Survey, own_id: str) -> Survey:
+    """The survey after a thread whose messages cannot be ours: another account's, or one whose id names no JID."""
+    own = own_id.startswith(f"{survey.account}__")
+    counts = {"threads": 1, "threads_unrecognised": 1} if own else {"threads_of_other_accounts": 1}
+    return replace(with_counts(survey, counts), threads_after=own_id, thread="", messages_after="", thread_counts={})
 
 
 def with_counts(survey: Survey, counts: Mapping[str, int]) -> Survey:
