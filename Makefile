@@ -16,7 +16,7 @@ FLUTTER_DIR := tests/flutter
 FLUTTER_MODULES := $(FLUTTER_DIR)/node_modules/.package-lock.json
 RUN := .venv/bin/whatsapp-backend
 
-.PHONY: help setup demo demo-once serve test check bench docs lock jdk emulator clean need-python need-node need-java
+.PHONY: help setup setup-tests demo demo-once serve test check bench docs lock jdk emulator clean need-python need-node need-java
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,11 +30,11 @@ demo-once: setup need-java ## Play it once, check every document, exit 0 or say 
 serve: setup ## Run the daemon: production credentials, or FIRESTORE_LOCAL=true for a local Firestore
 	@$(RUN) serve
 
-test: setup need-java ## Run all tests, of Python and of Node
+test: setup-tests need-java ## Run all tests, of Python and of Node
 	@.venv/bin/pytest -q -n $(WORKERS) --dist loadfile $(TESTS)
 	@cd $(NODE_DIR) && npm test --silent
 
-check: setup ## Look at everything without running it: style, types, imports, the unit
+check: setup-tests ## Look at everything without running it: style, types, imports, the unit
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy --no-error-summary
@@ -69,7 +69,9 @@ clean: ## Delete what make has made
 	@rm -rf .venv $(NODE_DIR)/node_modules $(FLUTTER_DIR)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup: $(VENV) $(NODE_MODULES) $(FLUTTER_MODULES)
+setup: $(VENV) $(NODE_MODULES)
+
+setup-tests: setup $(FLUTTER_MODULES)
 
 $(VENV): requirements-dev.lock pyproject.toml | need-python
 	@echo "setting up .venv"

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from world import ACCOUNT, ANA, BOB, GROUP, RECEIVED_AT_MS, World, a_world, payload
 
+from whatsapp_backend.testing.memory_documents import Fault
+
 AT = 1795328371
 ANA_LID = "88000000001111@lid"
 BOB_LID = "88000000002222@lid"
@@ -301,6 +303,21 @@ async def test_receipts_of_a_group_are_kept_for_each_participant_and_written_tog
     await world.publish(wholly=True)
     assert [one["by"] for one in world.message(chat=GROUP)["receipts"]] == people
     assert world.documents.operations.writes <= writes + 3
+
+
+async def test_receipts_that_firestore_refuses_are_given_up_and_hold_nothing_up(world: World) -> None:
+    """The document may be full."""
+    await world.journal(own(chat=GROUP))
+    await world.journal(receipt("read", "M1", chat=GROUP, participant=ANA), kind="receipt")
+    await world.publish()
+    await world.journal(receipt("read", "M1", chat=GROUP, participant=BOB), kind="receipt")
+    world.documents.inject(Fault.INVALID, paths={f"threads/{ACCOUNT}__{GROUP}/messages/M1"})
+    await world.publish(wholly=True)
+    world.documents.heal()
+    await world.journal(payload("M2"))
+    await world.publish(wholly=True)
+    assert world.message("M2")
+    assert await world.store.waiting_due(1 << 60, 9) == []
 
 
 async def test_a_refused_send_is_failed_unless_somebody_got_it(world: World) -> None:
