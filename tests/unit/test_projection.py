@@ -305,6 +305,24 @@ async def test_receipts_of_a_group_are_kept_for_each_participant_and_written_tog
     assert world.documents.operations.writes <= writes + 3
 
 
+async def test_several_people_may_be_told_of_in_one_receipt(world: World) -> None:
+    """Each with the message he had, and when."""
+    for number in (1, 2):
+        await world.journal(own(f"M{number}", chat=GROUP))
+    users = [
+        {"jid": ANA_LID, "alt": ANA, "id": "M1", "time": AT + 1},
+        {"jid": BOB, "id": "M1", "time": AT + 2},
+        {"jid": BOB, "id": "M2", "time": AT + 3},
+    ]
+    await world.journal(receipt("read", "M1", "M2", chat=GROUP, users=users), kind="receipt")
+    await world.publish(wholly=True)
+    assert world.message("M1", chat=GROUP)["receipts"] == [
+        {"by": ANA, "lid": ANA_LID, "readAtMs": (AT + 1) * 1000},
+        {"by": BOB, "readAtMs": (AT + 2) * 1000},
+    ]
+    assert world.message("M2", chat=GROUP)["receipts"] == [{"by": BOB, "readAtMs": (AT + 3) * 1000}]
+
+
 async def test_receipts_that_firestore_refuses_are_given_up_and_hold_nothing_up(world: World) -> None:
     """The document may be full."""
     await world.journal(own(chat=GROUP))
@@ -592,6 +610,24 @@ async def test_a_call_is_one_message_that_tells_how_it_ended(world: World) -> No
     await world.publish()
     assert world.message("CALL1")["body"] == "Missed voice call"
     assert world.thread()["lastMessagePreview"] == "Missed voice call"
+
+
+async def test_a_call_of_a_group_is_told_in_the_group(world: World) -> None:
+    """Where the engine's own words for it would put it into the caller's conversation."""
+    call = {"from": ANA, "chat": GROUP, "id": "CALL1", "time": AT, "group": True}
+    await world.journal(call | {"what": "offer"}, kind="call")
+    await world.journal(call | {"what": "timeout"}, kind="call")
+    key = {"remoteJid": ANA, "fromMe": False, "id": "CALL1"}
+    await world.journal(
+        {"key": key, "messageTimestamp": AT, "message": {"call": {"callKey": "AA=="}}}, origin="derived"
+    )
+    await world.journal({"key": key, "messageTimestamp": AT, "messageStubType": 45}, origin="derived")
+    await world.publish()
+    assert world.message("CALL1", chat=GROUP)["body"] == "Missed group voice call"
+    assert world.message("CALL1", chat=GROUP)["senderJid"] == ANA
+    assert [path for path in world.documents.documents if "/messages/" in path] == [
+        f"threads/{ACCOUNT}__{GROUP}/messages/CALL1"
+    ]
 
 
 async def test_what_happens_in_a_group_is_told_in_it(world: World) -> None:
