@@ -1,7 +1,7 @@
 """Real events of the engine, journaled as the bridge would have, become the documents that are written down here.
 
-`tests/histories/baileys-events.jsonl` holds what real Baileys emitted; `bridge/test/rows.js` puts it through the code of
-the bridge. For every row is written down what is journaled of it, and for every label the documents it leads to, all
+`tests/histories/baileys-events.jsonl` holds what real Baileys emitted; `bridge/test/rows.js` puts it through the code
+of the bridge. For every row is written down what is journaled of it, and for every label the documents it leads to, all
 of them and field by field.
 """
 
