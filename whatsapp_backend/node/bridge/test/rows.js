@@ -2,12 +2,12 @@
  * What the bridge would have journaled where stock Baileys told of something.
  *
  * Standard input: rows `{label, event, data}`, one a line, as `JSON.stringify` wrote the engine's events down. Standard
- * output: for each row `{label, event, entries}`. What came as a stanza is put back into one and read by the bridge's own
- * code, as the gate and decryption do; everything else goes through the tap.
+ * output: for each row `{label, event, entries}`. What came as a stanza is put back into one and read by the code of the
+ * bridge, as the gate and decryption do; everything else goes through the tap.
  */
 import assert from 'node:assert/strict'
 import { createInterface } from 'node:readline'
-import { jidNormalizedUser, proto, SILENT } from '../engine.js'
+import { jidNormalizedUser, proto } from '../engine.js'
 import { debtEntry, plaintextEntries, stanzaEntry } from '../entries.js'
 import { HistoryQueue } from '../history.js'
 import { Recent } from '../lru.js'
@@ -29,6 +29,7 @@ const RECEIPTS = new Map([[DELIVERY_ACK, undefined], [READ, 'read']])
 /** @type {Entry[]} */
 let journaled = []
 const seen = new Recent(1000)
+/** @type {Recent<{of: string, key: Record<string, string>}>} */
 const derived = new Recent(1000)
 let sources = 0
 const nextSource = () => `ev:rows:${sources++}`
@@ -117,7 +118,8 @@ async function imported({ source, raw, envelope }) {
                 if (entries.some(({ kind }) => kind === 'history-end')) resolve(undefined)
             }
         }
-        const sock = { signalRepository: { lidMapping: { async storeLIDPNMappings() {} } }, authState: { keys: SILENT } }
+        const lidMapping = { async storeLIDPNMappings() {} }
+        const sock = { signalRepository: { lidMapping }, authState: { keys: {} } }
         const queue = new HistoryQueue(/** @type {any} */ ({ link, me: () => ME, sock: () => sock }))
         queue.start()
         queue.add({ source, raw: Buffer.from(raw ?? '', 'base64'), envelope: envelope ?? {} })
