@@ -43,6 +43,8 @@ _CALLS = frozenset({"offer", "offer_notice"})
 _MISSED = "timeout"
 _LONGEST_BODY = 65_536
 """WhatsApp's own limit. A longer text comes from a liar, and would not fit into a document with its versions."""
+_NOTHING = Content(kind="unknown")
+"""Of what shows nothing by itself."""
 
 
 def events_of(entry: Entry) -> list[Event]:
@@ -87,7 +89,7 @@ def _debt(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
     yield from identities_of_key(entry, key)
     seen = _seen(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.LIVE), row, placeholder(reason))
     yield seen
-    yield from _push_name(entry, seen)
+    yield from _push_name(seen, entry.new.received_at_ms)
     if not once:
         yield Owed(
             order=seen.order,
@@ -132,9 +134,10 @@ def _told(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any]) 
     if content is not None:
         seen = _seen(entry, order, origin, message, content)
         yield seen
-        yield from _push_name(entry, seen)
+        yield from _push_name(seen, entry.new.received_at_ms)
     elif message.get("message"):
         yield from amended_by(entry, order, message, moment_ms(message.get("messageTimestamp")))
+        yield from _push_name(_seen(entry, order, origin, message, _NOTHING), entry.new.received_at_ms)
 
 
 def _is_call_of_group(message: Mapping[str, Any]) -> bool:
@@ -194,14 +197,15 @@ def _amendments(message: Mapping[str, Any], chat: str, sent_at_ms: int) -> Amend
     return told
 
 
-def _push_name(entry: Entry, seen: MessageSeen) -> Iterator[PersonTold]:
+def _push_name(seen: MessageSeen, received_at_ms: int) -> Iterator[PersonTold]:
+    """What its sender calls himself, also beside what is no message of its own: the engine tells of it nowhere else."""
     if seen.sender_name and seen.sender and is_person(seen.sender):
         yield PersonTold(
             order=seen.order,
-            account=entry.account,
+            account=seen.account,
             jid=seen.sender,
             lid=seen.sender_lid if seen.sender_lid != seen.sender else None,
-            clock=min(seen.sent_at_ms, entry.new.received_at_ms),
+            clock=min(seen.sent_at_ms, received_at_ms),
             names={NameRank.PUSHED: seen.sender_name},
         )
 
