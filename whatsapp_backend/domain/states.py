@@ -23,7 +23,7 @@ class MessageState:
     sender: str | None
     sent_at_ms: int
     active_at_ms: int
-    """How far it moves its thread: its own time, where that can be believed."""
+    """How far it moves its thread: the latest time that was told of it, as far as that can be believed."""
     first: int
     sync_source: str
     offline: bool

@@ -39,7 +39,7 @@ def _amended(event: Amended) -> MessageState:
         message_id=event.message_id,
         sender=None,  # whose message it is said to be proves nothing
         sent_at_ms=YEAR_10000_MS,
-        active_at_ms=YEAR_10000_MS,
+        active_at_ms=0,
         first=_UNSEEN,
         sync_source="",
         offline=False,
@@ -89,7 +89,7 @@ def merged(one: MessageState, other: MessageState) -> MessageState:
         sender=_better_sender(one.sender, other.sender),
         sender_lid=min(filter(None, (one.sender_lid, other.sender_lid)), default=None),
         sent_at_ms=min(one.sent_at_ms, other.sent_at_ms),
-        active_at_ms=min(one.active_at_ms, other.active_at_ms),
+        active_at_ms=max(one.active_at_ms, other.active_at_ms),  # a thread never goes back
         origin=min(one.origin, other.origin),
         status=max(one.status, other.status),
         failed=one.failed or other.failed,
