@@ -12,7 +12,7 @@ from dataclasses import replace
 import structlog
 
 from whatsapp_backend.domain.mirror import Alias, Gathered, Moved, Nameless, Progress
-from whatsapp_backend.domain.states import MessageState, ThreadState
+from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.window import WindowLander
 from whatsapp_backend.ports import Identities, Mirror
@@ -118,12 +118,13 @@ class Unite:
             redirected.append(replace(row, state=threads.dumped(thread), dirty=there))
         if row := found.get(person):
             taken.append(replace(contacts.loaded(row.state), jid=alias.pn, lid=alias.lid))
+        rows = await self._taken(taken)
         await self._keep(
             Progress(
                 consumer=self._consumer,
-                gathered=(*redirected, *await self._taken(taken)),
+                gathered=(*redirected, *rows),
                 moved=(Moved(path=old, to=new),) if redirected else (),
-                read=tuple((new, state.read_at_ms) for state in taken if isinstance(state, ThreadState)),
+                read=tuple((new, threads.loaded(row.state).read_at_ms) for row in rows if row.path == new),
                 united=(alias,),
             )
         )

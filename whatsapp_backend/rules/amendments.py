@@ -119,6 +119,42 @@ def _may_be_of(mark: Mark, sender: str | None, lid: str | None) -> bool:
     return not (mark.of and sender and certainly_differ(mark.of, sender, None, lid))
 
 
+def of_others(amendments: Amendments | None, sender: str | None, lid: str | None) -> dict[str, Amendments]:
+    """What certainly speaks of another sender's message under the same id, by whose it is said to be.
+
+    Whether it came before or after the message must make no difference to the document, so there it is never held.
+    """
+    if amendments is None or not sender:
+        return {}
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for name in _NAMES:
+        for key, told in getattr(amendments, name).items():
+            author, author_lid = _author(name, key, told)
+            if author and certainly_differ(author, sender, author_lid, lid):
+                found.setdefault(author, {}).setdefault(name, {})[key] = told
+    return {author: Amendments(**marks) for author, marks in found.items()}
+
+
+def without(amendments: Amendments, others: Iterable[Amendments]) -> Amendments:
+    """What is left when these are taken out."""
+    gone = {name: {key for other in others for key in getattr(other, name)} for name in _NAMES}
+    left = {name: _without_keys(getattr(amendments, name), gone[name]) for name in _NAMES}
+    return Amendments(**left)
+
+
+def _without_keys(marks: Mapping[str, Any], gone: set[str]) -> Mapping[str, Any]:
+    return {key: mark for key, mark in marks.items() if key not in gone} if gone else marks
+
+
+def _author(name: str, key: str, told: Any) -> tuple[str | None, str | None]:
+    """Whose message an amendment is said to be about, and his LID. Nobody but us is sent receipts of ours."""
+    if name == "receipts":
+        return ME, None
+    if name == "edits":
+        return told.by, told.lid
+    return told.of, told.lid if told.of == key else None
+
+
 # -- In documents -------------------------------------------------------------------------------------------------
 
 

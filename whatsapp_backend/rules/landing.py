@@ -62,6 +62,11 @@ class Slot:
     @property
     def outcome(self) -> MessageState:
         """What the document will hold."""
+        return messages.without_others(self.gathered)
+
+    @property
+    def gathered(self) -> MessageState:
+        """All that is known of it, also what turns out to be about another sender's message under its id."""
         return messages.merged(self.base, self.incoming) if self.base else self.incoming
 
 
@@ -125,10 +130,17 @@ def slots_for(
             ):
                 slot.sender = None  # amendments that name several authors wait for a message together
         slot.orders.append(one.order)
+    displaced += [arrival for slot in slots.values() for arrival in _of_others(slot)]
     for slot in slots.values():
         if slot.base and slot.updated_at_ns is None and slot.outcome != slot.base:
             slot.must_read = True  # there is nothing to guard a patch with
     return slots, displaced
+
+
+def _of_others(slot: Slot) -> Iterable[Arrival]:
+    """What had waited here for another sender's message, or was not known to be about one."""
+    for author, state in messages.of_others(slot.gathered).items():
+        yield Arrival(path=slot.path, state=state, sender=author)
 
 
 def _slot(one: Arrival, mirrored: Mirrored | None, waited: Waiting | None) -> Slot:
