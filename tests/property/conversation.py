@@ -1,4 +1,4 @@
-"""A seeded conversation: thousands of journal entries of every kind, of few people, under both identities, with duplicates.
+"""A seeded conversation: journal entries of every kind, of few people, under both identities, with duplicates.
 
 What a person is called (number, LID, or both) is drawn anew for every entry. Nobody uses another one's message id here,
 and no LID is given two numbers: what becomes of that does depend on who comes first.
@@ -93,7 +93,9 @@ class Conversation:
         for _ in range(20):
             self._message()
         while len(self.entries) < self.size:
-            maker: Callable[[], None] = self.rng.choices([one for one, _ in makers], [weight for _, weight in makers])[0]
+            maker: Callable[[], None] = self.rng.choices([one for one, _ in makers], [weight for _, weight in makers])[
+                0
+            ]
             maker()
             if self.rng.random() < _ODDS_AGAIN:
                 again = self.rng.choice(self.entries).new
@@ -188,7 +190,9 @@ class Conversation:
         if chance < 0.04:
             return {"somethingNewMessage": {"x": 1}}
         if chance < 0.1 and "imageMessage" in content:
-            return {"imageMessage": {name: told for name, told in content["imageMessage"].items() if name != "mediaKey"}}
+            return {
+                "imageMessage": {name: told for name, told in content["imageMessage"].items() if name != "mediaKey"}
+            }
         return content
 
     def _owed(self, sent: Sent) -> None:
@@ -300,7 +304,9 @@ class Conversation:
             told = sent.chat.keyed(rng, "chat")
             return told | {"chat": told["chat"].replace(":", "@").split("@")[0] + "@" + told["chat"].split("@")[1]}
         if rng.random() < 0.3:
-            heard = [{"jid": one.alone(rng), "time": self._now() + rng.randrange(9)} for one in rng.sample(self.people, 3)]
+            heard = [
+                {"jid": one.alone(rng), "time": self._now() + rng.randrange(9)} for one in rng.sample(self.people, 3)
+            ]
             return {"chat": sent.chat, "users": heard}
         return {"chat": sent.chat, **rng.choice(self.people).keyed(rng, "participant")}
 
@@ -324,7 +330,9 @@ class Conversation:
         rng = self.rng
         who = rng.choice([one for one in self.people if not one.stranger])
         people = orjson.dumps({"id": who.lid, "phoneNumber": who.pn}).decode()
-        kind, parameters = rng.choice([(27, [people]), (28, [people]), (21, ["New"]), (25, ["on"]), (24, []), (172, ["x"])])
+        kind, parameters = rng.choice(
+            [(27, [people]), (28, [people]), (21, ["New"]), (25, ["on"]), (24, []), (172, ["x"])]
+        )
         sent = Sent(self._id(), rng.choice(self.groups), rng.choice(self.people), self._now(), {})
         self.sent.append(sent)
         stub = {"messageStubType": kind, "messageStubParameters": parameters}
@@ -342,7 +350,9 @@ class Conversation:
         rng = self.rng
         chat = rng.choice([*self.groups, *(one.alone(rng) for one in self.people)])
         told = {"id": chat, "name": f"Chat {rng.randrange(20)}"}
-        self._journal("update", {"event": rng.choice(["chats.upsert", "chats.update"]), "data": [told]}, origin="derived")
+        self._journal(
+            "update", {"event": rng.choice(["chats.upsert", "chats.update"]), "data": [told]}, origin="derived"
+        )
 
     def _call(self) -> None:
         """Offered, and missed or not told how it ended."""
@@ -371,7 +381,9 @@ class Conversation:
             card |= {"id": who.lid, "phoneNumber": who.pn} if rng.random() < 0.5 else {"id": who.pn, "lid": who.lid}
         for name in ("name", "notify", "verifiedName", "imgUrl", "status"):
             if rng.random() < 0.4:
-                card[name] = f"https://pics.example.com/{rng.randrange(9)}" if name == "imgUrl" else f"{name} {rng.random()}"
+                card[name] = (
+                    f"https://pics.example.com/{rng.randrange(9)}" if name == "imgUrl" else f"{name} {rng.random()}"
+                )
         return card
 
     def _mapping(self) -> None:

@@ -15,34 +15,41 @@ _SERVER_TIMES = ("createdAt", "syncedAt", "tsServer", "updatedAt")
 _WINDOWS = (1, 20, 300, 1000)
 
 
-Plan = list[tuple[list[Entry], bool]]
-"""Windows, and whether what is not urgent has its turn after each."""
+Plan = list[tuple[list[Entry], str]]
+"""Windows, and what happens after each: nothing, `rest` (what is not urgent has its turn), or `forget` (what is known
+of messages is lost, but for those that something waits for: only their documents tell it).
+"""
 
 
 async def applied(plan: Plan) -> World:
     """A world in which these landed so, and in which nothing is left to be done."""
     async with a_world() as world:
-        for window, rests in plan:
+        for window, then in plan:
             await world.publisher.land_entries(window)
-            if rests:
+            if then == "rest":
                 await world.publisher._rest()
+            elif then == "forget":
+                known, waiting = world.store._messages, world.store._waiting
+                world.store._messages = {path: known[path] for path in known.keys() & waiting.keys()}
         await world.publish(wholly=True)
     return world
 
 
 def straight(entries: Sequence[Entry]) -> Plan:
     """As they stand in the journal."""
-    return [(list(entries[start : start + 1000]), False) for start in range(0, len(entries), 1000)]
+    return [(list(entries[start : start + 1000]), "") for start in range(0, len(entries), 1000)]
 
 
 def mixed(entries: Sequence[Entry], rng: random.Random) -> Plan:
-    """Every entry at least once, some twice, in any order, in windows of any size."""
+    """Every entry at least once, some twice, in some other order, in windows of any size."""
     left = [*entries, *rng.choices(entries, k=len(entries) // 10)]
-    rng.shuffle(left)
+    far = rng.choice([30, len(left), len(left)])
+    places = {place: place + rng.randrange(far) for place in range(len(left))}
+    left = [left[place] for place in sorted(places, key=places.__getitem__, reverse=rng.random() < 0.3)]
     plan: Plan = []
     while left:
         size = rng.choice(_WINDOWS)
-        plan.append((left[:size], rng.random() < 0.3))
+        plan.append((left[:size], rng.choices(["", "rest", "forget"], [6, 3, 1])[0]))
         left = left[size:]
     return plan
 
@@ -65,11 +72,11 @@ def _smaller(plan: Plan, size: int) -> Iterable[Plan]:
     for start in range(0, sum(len(window) for window, _ in plan), size):
         gone, place = range(start, start + size), 0
         less: Plan = []
-        for window, rests in plan:
+        for window, then in plan:
             kept = [entry for number, entry in enumerate(window, place) if number not in gone]
             place += len(window)
-            if kept or rests:
-                less.append((kept, rests))
+            if kept or then:
+                less.append((kept, then))
         yield less
 
 
@@ -99,7 +106,9 @@ def differences(one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]
         if before is None or after is None:
             told.append(f"{path}: only in the {'second' if before is None else 'first'}")
             continue
-        for name in sorted(before.keys() | after.keys()):
-            if before.get(name) != after.get(name):
-                told.append(f"{path} {name}: {before.get(name)!r} != {after.get(name)!r}")
+        told += [
+            f"{path} {name}: {before.get(name)!r} != {after.get(name)!r}"
+            for name in sorted(before.keys() | after.keys())
+            if before.get(name) != after.get(name)
+        ]
     return told

@@ -93,15 +93,16 @@ class Unite:
         known = await self._mirror.messages(paths)
         waiting = await self._mirror.waiting(paths)
         states = {path: messages.loaded(one.state) for path, one in known.items() if one.state is not None}
-        for path, one in waiting.items():
-            state = messages.loaded(one.state)
-            states[path] = messages.merged(states[path], state) if path in states else state
-        forgotten = [path for path in paths if path not in states]
+        absent = {path for path, one in waiting.items() if one.due_at_ms is None}
+        forgotten = [path for path in paths if path not in states and path not in absent]
         documents = await self._lander.read(forgotten) if forgotten else {}
         for path, document in documents.items():
             blank = message_fields.blank_in(document.fields)
             if blank:
                 states[path] = message_fields.state_in(document.fields, blank)
+        for path, one in waiting.items():
+            state = messages.loaded(one.state)
+            states[path] = messages.merged(states[path], state) if path in states else state
         return states
 
     async def _finish(self, alias: Alias) -> None:
