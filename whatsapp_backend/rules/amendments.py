@@ -34,12 +34,25 @@ def merged(one: Amendments | None, other: Amendments | None) -> Amendments | Non
     """Both together."""
     if one is None or other is None or one == other:
         return one or other
+    return bounded(
+        Amendments(
+            edits=_union(one.edits, other.edits, _earlier_edit, _edit_under_lid),
+            revokes=_union(one.revokes, other.revokes, _later, _mark_under_lid),
+            reactions=_union(one.reactions, other.reactions, _later, _mark_under_lid),
+            votes=_union(one.votes, other.votes, _later, _mark_under_lid),
+            receipts=_union(one.receipts, other.receipts, _earliest, _mark_under_lid),
+        )
+    )
+
+
+def bounded(amendments: Amendments) -> Amendments:
+    """What there is room for."""
     return Amendments(
-        edits=_bounded(_union(one.edits, other.edits, _earlier_edit, _edit_under_lid)),
-        revokes=_first_keys(_union(one.revokes, other.revokes, _later, _mark_under_lid), MOST_MARKS),
-        reactions=_newest(_union(one.reactions, other.reactions, _later, _mark_under_lid), MOST_MARKS),
-        votes=_newest(_union(one.votes, other.votes, _later, _mark_under_lid), MOST_MARKS),
-        receipts=_first_keys(_union(one.receipts, other.receipts, _earliest, _mark_under_lid), MOST_RECEIPTS),
+        edits=_roomy(amendments.edits),
+        revokes=_first_keys(amendments.revokes, MOST_MARKS),
+        reactions=_newest(amendments.reactions, MOST_MARKS),
+        votes=_newest(amendments.votes, MOST_MARKS),
+        receipts=_first_keys(amendments.receipts, MOST_RECEIPTS),
     )
 
 
@@ -76,6 +89,11 @@ def doers(amendments: Amendments | None) -> Iterable[str]:
         yield from (edit.by for edit in amendments.edits.values())
         for marks in (amendments.revokes, amendments.reactions, amendments.votes, amendments.receipts):
             yield from marks
+
+
+def count(amendments: Amendments) -> int:
+    """How many there are of all kinds."""
+    return sum(len(getattr(amendments, name)) for name in _NAMES)
 
 
 def plain(amendments: Amendments | None) -> dict[str, Any] | None:
@@ -313,15 +331,17 @@ def _least(one: V | None, other: V | None) -> V | None:
 M = TypeVar("M", Edit, Mark)
 
 
-def _newest(marks: dict[str, M], most: int) -> dict[str, M]:
+def _newest(marks: Mapping[str, M], most: int) -> Mapping[str, M]:
     """The newest of them. What has been dropped never comes back: there will always be as many that are newer."""
     if len(marks) <= most:
         return marks
     return dict(sorted(marks.items(), key=lambda item: (-item[1].at_ms, item[0]))[:most])
 
 
-def _bounded(edits: dict[str, Edit]) -> dict[str, Edit]:
+def _roomy(edits: Mapping[str, Edit]) -> Mapping[str, Edit]:
     """The newest of them that together are no longer than a document has room for."""
+    if not edits:
+        return edits
     room = _EDITS_BYTES
     kept = {}
     for key, edit in sorted(edits.items(), key=lambda item: (-item[1].at_ms, item[0]))[:MOST_EDITS]:
@@ -332,7 +352,7 @@ def _bounded(edits: dict[str, Edit]) -> dict[str, Edit]:
     return kept
 
 
-def _first_keys(marks: dict[str, T], most: int) -> dict[str, T]:
+def _first_keys(marks: Mapping[str, T], most: int) -> Mapping[str, T]:
     return marks if len(marks) <= most else dict(sorted(marks.items())[:most])
 
 
