@@ -65,6 +65,9 @@ jdk: setup ## Install a Java for the Firestore emulator into .venv
 emulator: setup need-java ## Say where the Firestore emulator is, or how to get it
 	@.venv/bin/python -c 'from whatsapp_backend.adapters.emulator_files import find_jar, find_java; print(find_java(), find_jar())'
 
+orders: setup ## Apply a conversation in a thousand orders: ORDERS=1000 SEED=1
+	@ORDERS=$${ORDERS:-1000} ORDERS_SEED=$${SEED:-1} .venv/bin/pytest -q -n 0 tests/property/test_conversation_orders.py
+
 clean: ## Delete what make has made
 	@rm -rf .venv $(NODE_DIR)/node_modules $(FLUTTER_DIR)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

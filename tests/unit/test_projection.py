@@ -198,6 +198,31 @@ async def test_an_edit_by_somebody_who_uses_anothers_message_id_changes_his_own_
     assert bodies == ["changed", "first"]
 
 
+@pytest.mark.parametrize("first", ["message", "amendments"])
+async def test_what_is_about_another_senders_message_is_in_no_document_whichever_comes_first(
+    world: World, first: str
+) -> None:
+    """It was, when it had waited for the message; and the other sender's message, when it came, went without it."""
+    about = [
+        (edit("X", "evil", chat=GROUP, participant=BOB), "message"),
+        (revoke("X", chat=GROUP, participant=BOB, id="D2"), "message"),
+        (receipt("read", "X", chat=GROUP, participant=BOB), "receipt"),
+    ]
+    message = (payload("X", chat=GROUP, participant=ANA), "message")
+    for content, kind in [message, *about] if first == "message" else [*about, message]:
+        await world.journal(content, kind=kind)
+        await world.publish()
+    assert not world.message("X", chat=GROUP).keys() & {"versions", "revokes", "receipts", "edited", "revoked"}
+    await world.journal(payload("X", chat=GROUP, participant=BOB, text="his"))
+    await world.publish()
+    (his,) = (doc.fields for doc in world.documents.documents.values() if doc.fields.get("senderJid") == BOB)
+    assert (his["revoked"], his["kept"]["body"], [version["body"] for version in his["versions"]]) == (
+        True,
+        "his",
+        ["his", "evil"],
+    )
+
+
 async def test_what_happens_to_a_message_that_never_comes_makes_no_document(world: World) -> None:
     """It waits in the mirror, and costs one look, once."""
     await world.journal(react("👍", "never"))
@@ -338,6 +363,18 @@ async def test_receipts_that_firestore_refuses_are_given_up_and_hold_nothing_up(
     assert await world.store.waiting_due(1 << 60, 9) == []
 
 
+async def test_receipts_of_a_group_reach_a_message_that_only_its_document_knows(world: World) -> None:
+    """With a new mirror over an older database: they waited for ever, and a LID in it never got its number."""
+    await world.journal(own(chat=GROUP))
+    await world.journal(receipt("delivery", "M1", chat=GROUP, participant=ANA_LID), kind="receipt")
+    await world.publish(wholly=True)
+    world.store._messages.clear()
+    await world.journal(receipt("delivery", "M1", chat=GROUP, participant=BOB), kind="receipt")
+    await world.journal({"event": "lid-mapping.update", "data": {"lid": ANA_LID, "pn": ANA}}, kind="update")
+    await world.publish(wholly=True)
+    assert [one["by"] for one in world.message(chat=GROUP)["receipts"]] == [ANA, BOB]
+
+
 async def test_a_refused_send_is_failed_unless_somebody_got_it(world: World) -> None:
     """WhatsApp says so in an update of its own."""
     refused = {"key": {"remoteJid": ANA, "fromMe": True, "id": "M1"}, "update": {"status": 0}}
@@ -377,6 +414,16 @@ async def test_a_reading_that_comes_before_its_messages_counts_for_them(world: W
     await world.journal(payload("M2", at=AT + 60))
     await world.publish()
     assert world.thread()["unreadCount"] == 1
+
+
+async def test_what_was_read_under_the_number_stays_read_when_the_thread_of_the_lid_joins_it(world: World) -> None:
+    """It was counted again."""
+    await world.journal(payload(chat=ANA_LID))
+    await world.publish(wholly=True)
+    assert world.thread(ANA_LID)["unreadCount"] == 1
+    await world.journal(receipt("read-self", "M1", chat=ANA, chatAlt=ANA_LID), kind="receipt")
+    await world.publish(wholly=True)
+    assert world.thread()["unreadCount"] == 0
 
 
 # -- Identity -----------------------------------------------------------------------------------------------------
@@ -498,6 +545,18 @@ async def test_the_phone_book_names_a_person_before_he_names_himself(world: Worl
         "Zoe",
     )
     assert (fields["accountId"], fields["jid"], fields["phoneE164"]) == (ACCOUNT, ANA, "+15550001111")
+
+
+@pytest.mark.parametrize("first", ["nameless", "named"])
+async def test_the_last_senders_name_is_on_the_thread_whichever_sighting_tells_it(world: World, first: str) -> None:
+    """A history often lacks it; who heard the name second did not show it."""
+    nameless = {name: told for name, told in payload(chat=GROUP, participant=ANA).items() if name != "pushName"}
+    sightings = [nameless, payload(chat=GROUP, participant=ANA)]
+    entries = [(place, sighting) for place, sighting in enumerate(sightings)]
+    for place, sighting in entries if first == "nameless" else entries[::-1]:
+        await world.journal(sighting, source=f"enc:{place}")
+        await world.publish()
+    assert world.thread(GROUP)["lastMessageSenderName"] == "Ana"
 
 
 async def test_push_names_without_messages_are_contacts(world: World) -> None:

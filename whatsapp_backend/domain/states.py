@@ -56,6 +56,8 @@ class ThreadState:
     last_preview: str = ""
     last_direction: str = ""
     last_sender_name: str | None = None
+    last_name_order: int = 1 << 62
+    """Of the message, too: its sender's name may come after it."""
     last_inbound_at_ms: int = 0
     name: str | None = None
     name_rank: int = 0

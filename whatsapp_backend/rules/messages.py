@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from whatsapp_backend.domain.amendments import Amendments
 from whatsapp_backend.domain.events import Amended, Content, MessageSeen, Origin, Status
 from whatsapp_backend.domain.moments import YEAR_10000_MS
 from whatsapp_backend.domain.states import MessageState
@@ -33,10 +34,14 @@ def state_of(event: MessageSeen | Amended) -> MessageState:
 
 
 def _amended(event: Amended) -> MessageState:
+    return _told(event, event.amendments, failed=event.failed)
+
+
+def _told(place: Amended | MessageState, told: Amendments, *, failed: bool = False) -> MessageState:
     return MessageState(
-        account=event.account,
-        client_jid=event.client_jid,
-        message_id=event.message_id,
+        account=place.account,
+        client_jid=place.client_jid,
+        message_id=place.message_id,
         sender=None,  # whose message it is said to be proves nothing
         sent_at_ms=YEAR_10000_MS,
         active_at_ms=0,
@@ -46,12 +51,12 @@ def _amended(event: Amended) -> MessageState:
         key={},
         origin=Origin.DERIVED,
         status=Status.NONE,
-        failed=event.failed,
+        failed=failed,
         name=None,
         name_order=_UNSEEN,
         content=None,
         content_order=_UNSEEN,
-        amendments=event.amendments,
+        amendments=told,
     )
 
 
@@ -99,6 +104,21 @@ def merged(one: MessageState, other: MessageState) -> MessageState:
         content_order=best.content_order,
         amendments=amendments.merged(one.amendments, other.amendments),
     )
+
+
+def of_others(state: MessageState) -> dict[str, MessageState]:
+    """What it holds of messages of other senders under the same id, by whose they are said to be."""
+    foreign = amendments.of_others(state.amendments, state.sender, state.sender_lid)
+    return {author: _told(state, told) for author, told in foreign.items()}
+
+
+def without_others(state: MessageState) -> MessageState:
+    """The same without what certainly is another sender's."""
+    foreign = amendments.of_others(state.amendments, state.sender, state.sender_lid)
+    if not foreign or state.amendments is None:
+        return state
+    left = amendments.without(state.amendments, foreign.values())
+    return replace(state, amendments=left if left != Amendments() else None)
 
 
 def identified(state: MessageState, number_of: Callable[[str], str | None]) -> MessageState:
