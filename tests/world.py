@@ -41,9 +41,9 @@ def payload(id: str = "M1", *, chat: str = ANA, text: str = "hi", at: int = 1795
 
 
 class World:
-    """A publisher between a journal and documents, both in memory."""
+    """A publisher between a journal and documents, both in memory. Without `survey` it knows of nobody else."""
 
-    def __init__(self, store: MemoryStore, documents: MemoryDocuments) -> None:
+    def __init__(self, store: MemoryStore, documents: MemoryDocuments, *, survey: bool = False) -> None:
         self.store = store
         self.documents = documents
         self.windows: list[Published] = []
@@ -56,6 +56,7 @@ class World:
             lander=self.lander,
             clock=Quick(),
             on_published=self.windows.append,
+            queries=documents if survey else None,
         )
         self._sources = 0
 

@@ -111,6 +111,7 @@ class Daemon:
                 lander=self._lander,
                 clock=self._clock,
                 on_published=self._on_published,
+                queries=self._documents.queries,
             )
             self._log_lines = LogLines(log_key(settings.state_dir))
             self.connector = self._connector(tasks)

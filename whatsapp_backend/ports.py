@@ -8,6 +8,7 @@ from typing import Protocol
 from whatsapp_backend.domain.frames import Find, Get, State
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
+from whatsapp_backend.domain.surveys import Survey
 from whatsapp_backend.domain.writes import Document, Outcome, Write
 from whatsapp_backend.errors import ProtocolError
 
@@ -95,6 +96,15 @@ class Mirror(Protocol):
     async def dirty(self, limit: int) -> list[Gathered]:
         """Documents that hold something Firestore does not have yet."""
 
+    async def adopted(self, paths: Iterable[str]) -> dict[str, str]:
+        """In which documents those of these messages lie that a survey found elsewhere; others are absent."""
+
+    async def survey(self, account: str) -> Survey | None:
+        """How far the account's survey has come, None when it was never begun."""
+
+    async def surveys(self) -> list[Survey]:
+        """All that were begun, by account."""
+
 
 class Identities(Protocol):
     """Whose number a LID is."""
@@ -150,13 +160,22 @@ class DocumentStore(Protocol):
 
 
 class DocumentQueries(Protocol):
-    """What the API shows."""
+    """What the API shows, and what a survey goes through."""
 
     async def threads(self, account: str, *, limit: int) -> list[Document]:
         """An account's threads, last activity first. Raises DocumentsUnavailable."""
 
     async def messages(self, thread: str, *, limit: int) -> list[Document]:
         """A thread's messages by `tsClient`, newest first. Raises DocumentsUnavailable."""
+
+    async def list_threads(
+        self, accounts: Sequence[str], *, fields: Sequence[str], after: str, limit: int
+    ) -> list[Document]:
+        """Threads of any of these accounts (ten at most), with these fields only, in the order of their ids, from the
+        first after this id. Raises DocumentsUnavailable."""
+
+    async def list_messages(self, thread: str, *, fields: Sequence[str], after: str, limit: int) -> list[Document]:
+        """All messages of a thread, as `list_threads`. Raises DocumentsUnavailable."""
 
 
 class Gateway(Protocol):

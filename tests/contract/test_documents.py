@@ -304,3 +304,55 @@ async def test_messages_of_a_thread_come_newest_first_whatever_their_time_is_sto
     assert [message.path.rpartition("/")[2] for message in found] == ["m3", "m2", "m1", "m4", "m5"]
     assert len(await queries.messages(thread, limit=2)) == 2
     assert queries.operations.reads == 7
+
+
+async def listed(ask, limit=2):
+    """All pages, by the last id of each."""
+    found, after = [], ""
+    while True:
+        page = await ask(after, limit)
+        found += page
+        if len(page) < limit:
+            return found
+        after = page[-1].path.rpartition("/")[2]
+
+
+IDS = ["15550001111:12@s.whatsapp.net", "A", "_", "a", "a b", "~", "ä", "😀"]
+"""In Firestore's order, which is that of their bytes."""
+
+
+async def test_threads_are_listed_by_id_for_several_accounts_with_the_wanted_fields_only(store, queries):
+    whole = {"accountId": "one", "clientJid": "x", "clocks": {"last": 1}, "lastMessageAt": AT}
+    writes = [Write(path=f"threads/{own_id}", fields=whole) for own_id in IDS]
+    writes[1] = Write(path=f"threads/{IDS[1]}", fields={"accountId": "two"})
+    writes += [Write(path="threads/x", fields={"accountId": "three"}), Write(path="threads/y", fields={})]
+    await store.write(writes)
+    fields = ("accountId", "clocks")
+
+    async def ask(after, limit):
+        return await queries.list_threads(["one", "two"], fields=fields, after=after, limit=limit)
+
+    found = await listed(ask)
+    assert [thread.path for thread in found] == [f"threads/{own_id}" for own_id in IDS]
+    assert found[0].fields == {"accountId": "one", "clocks": {"last": 1}}
+    assert found[1].fields == {"accountId": "two"}
+    assert found[0].updated_at_ns == (await store.read([found[0].path]))[found[0].path].updated_at_ns
+    assert len(await queries.list_threads(["one"], fields=fields, after="", limit=100)) == len(IDS) - 1
+    before = queries.operations.reads
+    assert await queries.list_threads(["nobody"], fields=fields, after="", limit=100) == []
+    assert queries.operations.reads == before + 1
+
+
+async def test_messages_are_listed_by_id_also_those_that_lack_every_field(store, queries):
+    thread = "account_demo_0a__15550001111@s.whatsapp.net"
+    writes = [Write(path=f"threads/{thread}/messages/{own_id}", fields={"body": "x"}) for own_id in IDS]
+    writes[2] = Write(path=f"threads/{thread}/messages/{IDS[2]}", fields={"body": "x", "key": {"id": "M"}, "n": None})
+    await store.write([*writes, Write(path="threads/x/messages/m", fields={"key": {}})])
+
+    async def ask(after, limit):
+        return await queries.list_messages(thread, fields=("key", "n"), after=after, limit=limit)
+
+    for limit in (1, 3, len(IDS), 100):
+        found = await listed(ask, limit)
+        assert [message.path.rpartition("/")[2] for message in found] == IDS
+    assert [message.fields for message in found] == [{}, {}, {"key": {"id": "M"}, "n": None}, {}, {}, {}, {}, {}]

@@ -14,11 +14,15 @@ from index_usage import Index, held, missing, named_in, unused, used, without_au
 
 from whatsapp_backend.adapters.firestore import queries
 from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
+from whatsapp_backend.rules.generations import MESSAGE_FIELDS
+from whatsapp_backend.rules.surveying import THREAD_FIELDS
 
 FILE = json.loads((Path(__file__).parents[2] / "deploy" / "firestore.indexes.json").read_text())
 OURS = {
     "threads": {"account": SHOP, "limit": 50},
     "messages": {"thread": f"{SHOP}__15550001111@s.whatsapp.net", "limit": 50},
+    "list_threads": {"accounts": [SHOP, "account_dev_0a"], "fields": THREAD_FIELDS, "after": "a", "limit": 50},
+    "list_messages": {"thread": f"{SHOP}__x@lid", "fields": MESSAGE_FIELDS, "after": "a", "limit": 50},
 }
 """How each method of FirestoreQueries is called."""
 ABOUT = {"account": SHOP, "thread": OURS["messages"]["thread"], "to": "staff-1", "collection": "contacts"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, NewEntry, OpenNotice, Parked
-from whatsapp_backend.domain.mirror import Gathered, Mirrored, Progress
+from whatsapp_backend.domain.mirror import Alias, Gathered, Mirrored, Progress
+from whatsapp_backend.domain.surveys import Adopted, Survey
 from whatsapp_backend.errors import StoreRefused, StoreUnwell
 
 ANA, BEN = "account_test_0a", "account_test_0b"
@@ -292,6 +294,46 @@ class TestMirror:
         assert len(await store.dirty(2)) == 2
         await store.advance(Progress(consumer="documents", cursor=1, gathered=(thread("t/1"),)))
         assert await store.dirty(10) == [dirty[0], dirty[2]]
+
+
+class TestSurveys:
+    async def test_where_messages_lie_is_known_and_the_rest_is_absent(self, store):
+        adopted = Adopted(path="t/1/m/M1", document_id="abc")
+        assert adopted.lies == "t/1/m/abc"
+        await store.advance(Progress(consumer="documents", adopted=(adopted,)))
+        assert await store.adopted(iter(["t/1/m/M1", "t/1/m/M2", "t/1/m/abc"])) == {"t/1/m/M1": "t/1/m/abc"}
+
+    async def test_messages_at_their_own_places_are_known_until_their_thread_is_surveyed(self, store):
+        at_home, elsewhere = Adopted(path="t/1/m/M1", document_id="M1"), Adopted(path="t/1/m/M2", document_id="abc")
+        moved_home = Adopted(path="t/1/m/M3", document_id="M3")
+        survey = Survey(account=ANA, thread="1", messages_after="M1", counts={"threads": 2}, thread_counts={"ours": 1})
+        await store.advance(
+            Progress(
+                consumer="documents",
+                adopted=(at_home, elsewhere, replace(moved_home, document_id="x"), moved_home),
+                survey=survey,
+            )
+        )
+        paths = ["t/1/m/M1", "t/1/m/M2", "t/1/m/M3"]
+        assert await store.adopted(paths) == {"t/1/m/M1": "t/1/m/M1", "t/1/m/M2": "t/1/m/abc", "t/1/m/M3": "t/1/m/M3"}
+        assert await store.survey(ANA) == survey
+        await store.advance(Progress(consumer="documents", survey=replace(survey, thread="", threads_after="1")))
+        assert await store.adopted(paths) == {"t/1/m/M2": "t/1/m/abc"}
+
+    async def test_each_account_has_a_survey_of_its_own(self, store):
+        assert (await store.survey(ANA), await store.surveys()) == (None, [])
+        ben, ana = Survey(account=BEN, done_at_ms=5), Survey(account=ANA, counts={"documents_read": 1})
+        for survey in (ben, replace(ana, counts={}), ana):
+            await store.advance(Progress(consumer="documents", survey=survey))
+        assert await store.surveys() == [ana, ben]
+
+    async def test_a_number_that_is_told_again_is_looked_through_again(self, store):
+        alias = Alias(account=ANA, lid="88@lid", pn="1@s.whatsapp.net", evidence="history", at_ms=1)
+        await store.advance(Progress(consumer="documents", aliases=(alias,)))
+        await store.advance(Progress(consumer="documents", united=(alias,)))
+        assert await store.ununited(10) == []
+        await store.advance(Progress(consumer="documents", aliases=(replace(alias, pn="2@s.whatsapp.net"),)))
+        assert await store.ununited(10) == [alias]
 
 
 class TestConsumers:

@@ -74,6 +74,34 @@ def demo(
     _exit_with(lambda: play(once=once, state_dir=state_dir, environ=os.environ, log_to=log_to))
 
 
+@app.command()
+def survey(
+    env_file: EnvFile = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Look now, in Firestore, and change nothing. Each document read is billed."),
+    ] = False,
+    account: Annotated[list[str] | None, typer.Option("--account", help="Only this account; repeatable.")] = None,
+    phone: Annotated[list[str] | None, typer.Option("--phone", help="The same by its number, +1555…")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Show what was found of earlier generations in an existing database."""
+    from whatsapp_backend.cli.survey import show_survey
+    from whatsapp_backend.rules.identity import account_id
+
+    configure_logs()
+
+    def show() -> Awaitable[int]:
+        settings = load(os.environ, env_file, for_serving=dry_run)
+        try:
+            numbers = [account_id(number, settings.account_namespace) for number in phone or ()]
+        except ValueError as problem:
+            raise typer.BadParameter(str(problem)) from None
+        return show_survey(settings, accounts=[*(account or ()), *numbers], dry_run=dry_run, as_json=as_json)
+
+    _exit_with(show)
+
+
 def _exit_with(make: Callable[[], Awaitable[int]]) -> None:
     """Run it and turn what an operator can mend into one clear message and an exit code."""
     try:

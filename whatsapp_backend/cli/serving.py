@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -54,10 +56,17 @@ async def serve_until_stopped(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings, stop: _Stop) -> None:
+    async with emulator_of(settings) as emulator:
+        await _run(settings, stop, emulator=emulator)
+
+
+@asynccontextmanager
+async def emulator_of(settings: Settings) -> AsyncIterator[str | None]:
+    """The address of the local Firestore that the settings name or ask for; None where they name production."""
     if not settings.firestore_local:
-        await _run(settings, stop, emulator=None)
+        yield None
     elif settings.firestore_emulator_host:
-        await _run(settings, stop, emulator=settings.firestore_emulator_host)
+        yield settings.firestore_emulator_host
     else:
         async with SqliteStore.opened(settings.state_dir):
             pass  # somebody else's state directory must be known before an emulator is started on its documents
@@ -66,7 +75,7 @@ async def _serve(settings: Settings, stop: _Stop) -> None:
             project=settings.firebase_project_id or LOCAL_PROJECT,
             jar=settings.firestore_emulator_jar,
         ) as emulator:
-            await _run(settings, stop, emulator=emulator.address)
+            yield emulator.address
 
 
 async def _run(settings: Settings, stop: _Stop, *, emulator: str | None) -> None:

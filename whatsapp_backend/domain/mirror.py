@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from whatsapp_backend.domain.surveys import Adopted, Survey
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirrored:
@@ -137,3 +139,6 @@ class Progress:
     """(path, why, when in ms): no longer owed."""
     parked: tuple[tuple[int, int, str, str], ...] = ()
     """(seq, part, account, reason)"""
+    adopted: tuple[Adopted, ...] = ()
+    survey: Survey | None = None
+    """Between two threads, messages that lie at their own places are forgotten."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never, wait_random_exponential
@@ -23,6 +24,7 @@ from whatsapp_backend.rules.landing import Slot
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
 _DENIED_WAIT_S = 30.0
 _LONGEST_WAIT_S = 30.0
 _CONFLICTS_IN_A_ROW = 8
@@ -95,6 +97,16 @@ class Lander:
 
         await self._until_landed(attempt)
         return found
+
+    async def patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """The answer to a question that reads, however long it takes to come."""
+        answers: list[T] = []
+
+        async def attempt() -> None:
+            answers.append(await ask())
+
+        await self._until_landed(attempt)
+        return answers[-1]
 
     async def _until_landed(self, attempt: Callable[[], Awaitable[None]]) -> None:
         """Try until nothing is left. Never gives up: what is in the journal was promised to WhatsApp."""

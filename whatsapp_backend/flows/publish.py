@@ -27,9 +27,10 @@ from whatsapp_backend.flows.flush import Flush
 from whatsapp_backend.flows.identify import identified
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.late import Late
+from whatsapp_backend.flows.survey import Surveyor
 from whatsapp_backend.flows.unite import Unite
 from whatsapp_backend.flows.window import WindowLander
-from whatsapp_backend.ports import Consumers, Identities, Journal, Mirror
+from whatsapp_backend.ports import Consumers, DocumentQueries, Identities, Journal, Mirror
 from whatsapp_backend.rules.interpret import events_of
 
 log = structlog.get_logger()
@@ -76,7 +77,10 @@ class Backlog:
 
 
 class Publisher:
-    """The consumer `documents`. `nudge` tells it that there may be something new."""
+    """The consumer `documents`. `nudge` tells it that there may be something new.
+
+    Without `queries` nothing is known of what others wrote: for a database in which there is nothing else.
+    """
 
     def __init__(
         self,
@@ -88,6 +92,7 @@ class Publisher:
         lander: Lander,
         clock: Clock,
         on_published: Callable[[Published], None],
+        queries: DocumentQueries | None = None,
     ) -> None:
         self._journal = journal
         self._mirror = mirror
@@ -108,6 +113,15 @@ class Publisher:
             consumer=CONSUMER,
         )
         self._late = Late(mirror=mirror, windows=self._windows, clock=clock, keep=self._keep, consumer=CONSUMER)
+        self._surveyor = queries and Surveyor(
+            queries=queries,
+            mirror=mirror,
+            identities=identities,
+            lander=lander,
+            clock=clock,
+            keep=self._keep,
+            consumer=CONSUMER,
+        )
         self.position = 0
         self.started = False
 
@@ -189,6 +203,8 @@ class Publisher:
 
     async def land_entries(self, entries: Sequence[Entry], *, cursor: int = 0) -> Published:
         """Land these entries, whatever landed before; a cursor beyond where we are follows."""
+        if self._surveyor:
+            await self._surveyor.ensure(entry.account for entry in entries)
         told: list[Event] = []
         breath = _BREATH
         for entry in entries:

@@ -16,10 +16,12 @@ from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.window import WindowLander
 from whatsapp_backend.ports import Identities, Mirror
-from whatsapp_backend.rules import contacts, gathering, message_fields, messages, threads
+from whatsapp_backend.rules import contacts, gathering, landing, messages, threads
 from whatsapp_backend.rules.document_ids import contact_path, message_path, thread_id, thread_path
 from whatsapp_backend.rules.gathering import State
+from whatsapp_backend.rules.identity import canonical_jid, is_lid
 from whatsapp_backend.rules.landing import Arrival
+from whatsapp_backend.rules.stored import typed
 
 log = structlog.get_logger()
 
@@ -60,7 +62,7 @@ class Unite:
             return False
         budget = _DOCUMENTS
         todo = await self._identities.ununited(_PEOPLE)
-        for alias in todo:
+        for alias in await self._to_numbers(todo):
             rows = await self._identities.nameless(alias.account, alias.lid, budget)
             if rows:
                 await self._move(alias, rows)
@@ -73,10 +75,11 @@ class Unite:
 
     async def _move(self, alias: Alias, rows: Sequence[Nameless]) -> None:
         """The documents at these paths, with the number in place of the LID."""
-        states = await self._states([row.path for row in rows])
+        states = await self._states(alias, [row.path for row in rows])
         arrivals, moved = [], []
+        numbers = {jid: alias.pn for jid in (alias.lid, canonical_jid(alias.lid)) if jid == alias.lid or is_lid(jid)}
         for path, state in states.items():
-            named = messages.identified(state, {alias.lid: alias.pn}.get)
+            named = messages.identified(state, numbers.get)
             to = path
             if named.client_jid != state.client_jid:
                 to = message_path(thread_id(named.account, named.client_jid), named.message_id)
@@ -89,17 +92,30 @@ class Unite:
         progress = await self._windows.progress_of((), window, consumer=self._consumer)
         await self._keep(replace(progress, moved=tuple(moved), named=tuple(rows)))
 
-    async def _states(self, paths: Sequence[str]) -> dict[str, MessageState]:
+    async def _to_numbers(self, todo: Sequence[Alias]) -> list[Alias]:
+        """The same; what a survey found of a LID in another spelling goes to its number, if that is known by now."""
+        found = []
+        for alias in todo:
+            numbers = await self._identities.aliases(alias.account, [alias.pn]) if is_lid(alias.pn) else {}
+            found.append(replace(alias, pn=numbers.get(alias.pn, alias.pn)))
+        return found
+
+    async def _states(self, alias: Alias, paths: Sequence[str]) -> dict[str, MessageState]:
         known = await self._mirror.messages(paths)
         waiting = await self._mirror.waiting(paths)
         states = {path: messages.loaded(one.state) for path, one in known.items() if one.state is not None}
         absent = {path for path, one in waiting.items() if one.due_at_ms is None}
         forgotten = [path for path in paths if path not in states and path not in absent]
         documents = await self._lander.read(forgotten) if forgotten else {}
+        under_lid = f"{thread_path(thread_id(alias.account, alias.lid))}/messages/"
         for path, document in documents.items():
-            blank = message_fields.blank_in(document.fields)
-            if blank:
-                states[path] = message_fields.state_in(document.fields, blank)
+            # A raw JID may stand in the document, or none: what lies in the LID's thread is the LID's.
+            jid = alias.lid if path.startswith(under_lid) else typed(document.fields, "clientJid", str)
+            found = landing.moved_in(document, alias.account, jid) if jid else None
+            if found is not None:
+                states[path] = found
+            else:
+                log.warning("no_message_to_unite", account=alias.account)
         for path, one in waiting.items():
             state = messages.loaded(one.state)
             states[path] = messages.merged(states[path], state) if path in states else state

@@ -73,6 +73,9 @@ class WindowLander:
 
     async def _slots(self, arrivals: Iterable[Arrival]) -> tuple[dict[str, Slot], list[Arrival]]:
         arrivals = list(arrivals)
+        lies = await self._mirror.adopted({one.path for one in arrivals})
+        if lies:
+            arrivals = [landing.adopted(one, lies) for one in arrivals]
         paths = {one.path for one in arrivals}
         return landing.slots_for(arrivals, await self._mirror.messages(paths), await self._mirror.waiting(paths))
 

@@ -18,6 +18,7 @@ from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.domain.writes import Document, Fields, Write
 from whatsapp_backend.rules import message_fields, messages
 from whatsapp_backend.rules.document_ids import message_path, other_sender, thread_id
+from whatsapp_backend.rules.generations import said_id
 from whatsapp_backend.rules.identity import certainly_differ, is_person
 from whatsapp_backend.rules.shown import shown_of
 
@@ -37,6 +38,8 @@ class Arrival:
     sender_lid: str | None = None
     waits: bool = True
     """Whether it may wait for others of its kind."""
+    exists: bool = False
+    """Whether the document is known to be there, though not what it holds."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,8 +99,16 @@ def move_aside(slot: Slot) -> None:
     slot.path = other_sender(slot.path, slot.sender or "")
 
 
-def is_anothers(state: MessageState | None, sender: str | None, lid: str | None) -> bool:
-    """Whether this is certainly somebody else's message under the same id."""
+def adopted(arrival: Arrival, lies: Mapping[str, str]) -> Arrival:
+    """Where it lands when its message lies in a document that others chose."""
+    path = lies.get(arrival.path)
+    return arrival if path is None else replace(arrival, path=path, exists=True)
+
+
+def is_anothers(state: MessageState | None, incoming: MessageState, sender: str | None, lid: str | None) -> bool:
+    """Whether this is certainly somebody else's message under the same id, or another that was adopted there."""
+    if state and state.message_id != incoming.message_id:
+        return True
     if not (state and state.sender and sender):
         return False
     return certainly_differ(state.sender, sender, state.sender_lid, lid)
@@ -108,21 +119,22 @@ def slots_for(
 ) -> tuple[dict[str, Slot], list[Arrival]]:
     """Group arrivals by document; the second value are those whose document is another sender's: place them aside.
 
-    Sightings first: what somebody did to a message must not take its place.
+    First those whose document is known to be theirs; and sightings before what somebody did to a message, which must
+    not take its place.
     """
     slots: dict[str, Slot] = {}
     displaced: list[Arrival] = []
     amended: dict[str, list[MessageState]] = defaultdict(list)
-    for one in sorted(arrivals, key=lambda arrival: arrival.state.content is None):
+    for one in sorted(arrivals, key=lambda arrival: (arrival.state.content is None, not arrival.exists)):
         slot = slots.get(one.path)
         if slot is None:
             slot = _slot(one, known.get(one.path), waiting.get(one.path))
-            if is_anothers(slot.base, one.sender, one.sender_lid):
+            if is_anothers(slot.base, one.state, one.sender, one.sender_lid):
                 displaced.append(one)
                 continue
             slots[one.path] = slot
-        elif is_anothers(slot.base, one.sender, one.sender_lid) or is_anothers(
-            slot.incoming, one.sender, one.sender_lid
+        elif is_anothers(slot.base, one.state, one.sender, one.sender_lid) or is_anothers(
+            slot.incoming, one.state, one.sender, one.sender_lid
         ):
             displaced.append(one)
             continue
@@ -175,7 +187,8 @@ def _slot(one: Arrival, mirrored: Mirrored | None, waited: Waiting | None) -> Sl
     if mirrored is None:
         # A message nobody told us of is looked for once; if it is not there, the mirror remembers that we wait for it.
         # What has a time to be written has been found there.
-        slot.must_read = one.state.content is None and (waited is None or waited.due_at_ms is not None)
+        amends = one.state.content is None
+        slot.must_read = one.exists or (amends and (waited is None or waited.due_at_ms is not None))
     elif mirrored.state is not None:
         slot.base = messages.loaded(mirrored.state)
         slot.updated_at_ns = mirrored.updated_at_ns
@@ -192,7 +205,8 @@ def settle(slot: Slot, document: Document | None) -> bool:
     Raises ValueError, and nothing else, and leaves `must_read` on, for a document that cannot be merged with.
     """
     base = _base_in(document, slot.incoming) if document else None
-    if is_anothers(base, slot.sender, slot.sender_lid):
+    said = said_id(document.fields) if document else None
+    if said not in (None, slot.incoming.message_id) or is_anothers(base, slot.incoming, slot.sender, slot.sender_lid):
         return False
     slot.base, slot.read, slot.updated_at_ns = base, None, None
     if document:
@@ -205,13 +219,27 @@ def _base_in(document: Document, incoming: MessageState) -> MessageState:
     """The state in a document, tried out: others may have written anything there, and it must not stop the queue."""
     try:
         base = message_fields.state_in(document.fields, incoming)
-        outcome = messages.merged(base, incoming)
-        message_fields.fields_of(outcome)
-        messages.dumped(outcome)
-        messages.digest(outcome)
+        _try_out(messages.merged(base, incoming))
     except Exception as error:
         raise ValueError(f"not a message document ({type(error).__name__})") from error
     return base
+
+
+def moved_in(document: Document, account: str, client_jid: str) -> MessageState | None:
+    """The state in a document that is to lie elsewhere, tried out; None for what is no message document."""
+    try:
+        state = message_fields.moved_in(document, account, client_jid)
+        _try_out(state)
+    except Exception:  # noqa: BLE001 -- as above: whatever lies there
+        return None
+    return state
+
+
+def _try_out(state: MessageState) -> None:
+    if state.content is not None:
+        message_fields.fields_of(state)
+    messages.dumped(state)
+    messages.digest(state)
 
 
 def write_for(slot: Slot) -> Write | None:

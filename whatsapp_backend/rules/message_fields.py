@@ -10,8 +10,10 @@ from whatsapp_backend.domain.amendments import Amendments
 from whatsapp_backend.domain.events import Amended, Content, Origin, Status
 from whatsapp_backend.domain.moments import YEAR_10000_MS, at_ms
 from whatsapp_backend.domain.states import MessageState
+from whatsapp_backend.domain.writes import Document
 from whatsapp_backend.rules import amendments
 from whatsapp_backend.rules.document_ids import thread_id
+from whatsapp_backend.rules.generations import is_stub, message_id_of
 from whatsapp_backend.rules.identity import ME, canonical_jid, lid_among, sender_lid_of, sender_of
 from whatsapp_backend.rules.limits import document_bytes
 from whatsapp_backend.rules.messages import FOREIGN, state_of
@@ -175,16 +177,23 @@ def state_in(fields: Mapping[str, Any], incoming: MessageState) -> MessageState:
     )
 
 
-def blank_in(fields: Mapping[str, Any]) -> MessageState | None:
-    """A state of which nothing but the place is known, of the message that a document holds; None if it holds none."""
-    account, jid = typed(fields, "accountId", str), typed(fields, "clientJid", str)
-    message_id = typed(fields, "waMessageId", str) or typed(fields, "providerMessageId", str)
-    if not (account and jid and message_id):
-        return None
+def moved_in(document: Document, account: str, client_jid: str) -> MessageState:
+    """The state in a document that is to lie elsewhere: there is no sighting beside it, whoever wrote it.
+
+    What a receipt left where there was no message is a status and waits for its message. Where nothing says which
+    message it is, it keeps the document's own id, and without a time of its own it has that of the document.
+    """
+    fields, own_id = document.fields, document.path.rpartition("/")[2]
+    message_id = message_id_of(own_id, fields) or own_id
     nothing = Amended(
-        order=0, account=account, client_jid=jid, message_id=message_id, amendments=Amendments(), author=None
+        order=0, account=account, client_jid=client_jid, message_id=message_id, amendments=Amendments(), author=None
     )
-    return replace(state_of(nothing), amendments=None)
+    blank = replace(state_of(nothing), amendments=None)
+    if is_stub(fields):
+        return replace(blank, status=_named_status(fields.get("status")))
+    written = (moment_ms(fields.get(name)) for name in ("createdAt", "tsServer", "updatedAt"))
+    written_ms = integer(fields, "createdAtMs", below=YEAR_10000_MS) or next(filter(None, written), None)
+    return state_in(fields, replace(blank, sent_at_ms=written_ms or document.updated_at_ns // 1_000_000))
 
 
 def _status_in(clocks: Mapping[str, Any], shown: Any) -> Status:

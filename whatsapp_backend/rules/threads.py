@@ -96,12 +96,20 @@ def loaded(text: bytes) -> ThreadState:
 
 
 def fields_of(state: ThreadState) -> dict[str, Any]:
-    """The document, but for the server's times."""
-    phone = phone_of(state.client_jid)
-    fields: dict[str, Any] = {
+    """The document, but for the server's times. One that only leads elsewhere keeps the activity others wrote."""
+    identity: dict[str, Any] = {
         "accountId": state.account,
         "clientJid": state.client_jid,
         "isLid": is_lid(state.client_jid),
+    }
+    if state.redirect_to:
+        identity["redirectTo"] = identity["canonicalThreadId"] = state.redirect_to
+    return identity | _activity_fields(state) if state.last_at_ms else identity
+
+
+def _activity_fields(state: ThreadState) -> dict[str, Any]:
+    phone = phone_of(state.client_jid)
+    fields: dict[str, Any] = {
         "displayName": state.name or phone or state.client_jid.partition("@")[0],
         "lastMessageAt": at_ms(state.last_at_ms),
         "lastMessageAtMs": state.last_at_ms,
@@ -125,8 +133,6 @@ def fields_of(state: ThreadState) -> dict[str, Any]:
     if state.last_inbound_at_ms:
         fields["lastInboundAt"] = at_ms(state.last_inbound_at_ms)
         fields["lastInboundAtMs"] = state.last_inbound_at_ms
-    if state.redirect_to:
-        fields["redirectTo"] = fields["canonicalThreadId"] = state.redirect_to
     return fields
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -82,6 +82,29 @@ class MemoryDocuments:
     async def messages(self, thread: str, *, limit: int) -> list[Document]:
         """A thread's messages by `tsClient`, newest first."""
         return self._newest(self._collection(f"{thread_path(thread)}/messages"), by="tsClient", limit=limit)
+
+    async def list_threads(
+        self, accounts: Sequence[str], *, fields: Sequence[str], after: str, limit: int
+    ) -> list[Document]:
+        """Threads of any of these accounts, in the order of their ids."""
+        mine = [doc for doc in self._collection("threads") if doc.fields.get("accountId") in accounts]
+        return self._listed(mine, fields=fields, after=after, limit=limit)
+
+    async def list_messages(self, thread: str, *, fields: Sequence[str], after: str, limit: int) -> list[Document]:
+        """All messages of a thread, in the order of their ids."""
+        found = self._collection(f"{thread_path(thread)}/messages")
+        return self._listed(found, fields=fields, after=after, limit=limit)
+
+    def _listed(self, documents: list[Document], *, fields: Sequence[str], after: str, limit: int) -> list[Document]:
+        self.operations.rpcs += 1
+        self._raise_if_faulty([document.path for document in documents] or [""])
+        by_id = {document.path.rpartition("/")[2].encode(): document for document in documents}
+        found = [by_id[own_id] for own_id in sorted(by_id) if own_id > after.encode()][:limit]
+        self.operations.reads += max(1, len(found))
+        return [
+            replace(_copy(one), fields={name: _plain(one.fields[name]) for name in fields if name in one.fields})
+            for one in found
+        ]
 
     def _write_one(self, write: Write, fault: Fault | None) -> Outcome:
         problem = path_problem(write.path) or fields_problem(write.fields)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Moved, Progress, Waiting
+    from whatsapp_backend.domain.surveys import Survey
 
 
 class MemoryMirror:
@@ -26,6 +27,8 @@ class MemoryMirror:
         self._united: set[tuple[str, str]] = set()
         self._nameless: dict[tuple[str, str], set[str]] = defaultdict(set)
         self._debts: dict[str, Debt] = {}
+        self._adopted: dict[str, str] = {}
+        self._surveys: dict[str, Survey] = {}
 
     def _check(self, *, writes: bool) -> None:
         raise NotImplementedError
@@ -57,6 +60,21 @@ class MemoryMirror:
         """See the port."""
         self._check(writes=False)
         return [self._counted(row) for row in self._gathered.values() if row.dirty][:limit]
+
+    async def adopted(self, paths: Iterable[str]) -> dict[str, str]:
+        """See the port."""
+        self._check(writes=False)
+        return {path: self._adopted[path] for path in paths if path in self._adopted}
+
+    async def survey(self, account: str) -> Survey | None:
+        """See the port."""
+        self._check(writes=False)
+        return self._surveys.get(account)
+
+    async def surveys(self) -> list[Survey]:
+        """See the port."""
+        self._check(writes=False)
+        return [self._surveys[account] for account in sorted(self._surveys)]
 
     def _counted(self, row: Gathered) -> Gathered:
         return replace(row, unread=len(self._unread[row.path]))
@@ -133,11 +151,19 @@ class MemoryMirror:
     def _identify(self, progress: Progress) -> None:
         for alias in progress.aliases:
             self._aliases.setdefault((alias.account, alias.lid), alias)
+            self._united.discard((alias.account, alias.lid))
         for one in progress.nameless:
             self._nameless[one.account, one.lid].add(one.path)
         for one in progress.named:
             self._nameless[one.account, one.lid].discard(one.path)
         self._united |= {(alias.account, alias.lid) for alias in progress.united}
+
+    def _adopt(self, progress: Progress) -> None:
+        self._adopted |= {one.path: one.lies for one in progress.adopted}
+        if progress.survey:
+            self._surveys[progress.survey.account] = progress.survey
+            if not progress.survey.thread:
+                self._adopted = {path: lies for path, lies in self._adopted.items() if lies != path}
 
     def _owe(self, progress: Progress) -> None:
         for debt in progress.debts:

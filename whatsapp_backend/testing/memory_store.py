@@ -228,6 +228,7 @@ class MemoryStore(MemoryMirror):
         self._remember(progress)
         self._identify(progress)
         self._owe(progress)
+        self._adopt(progress)
         for parked in progress.parked:
             self._park(progress.consumer, *parked)
         if progress.cursor:

@@ -1,7 +1,11 @@
-"""The queries behind the API. Each needs an index of deploy/firestore.indexes.json; the emulator never asks for one."""
+"""The queries behind the API, and those of a survey.
+
+Each needs an index of deploy/firestore.indexes.json; the emulator never asks for one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -18,6 +22,8 @@ from whatsapp_backend.rules.document_ids import thread_path
 
 _Request = messages.RunQueryRequest.pb()
 _EQUAL = messages.StructuredQuery.FieldFilter.Operator.EQUAL
+_NAME = "__name__"
+_IN = messages.StructuredQuery.FieldFilter.Operator.IN
 _DESCENDING = messages.StructuredQuery.Direction.DESCENDING
 
 
@@ -43,6 +49,37 @@ class FirestoreQueries:
         """A thread's messages by `tsClient`, newest first. `thread` is the thread document's id."""
         parent = f"{self._calls.documents}/{thread_path(thread)}"
         return await self._run(self._newest(parent, "messages", by="tsClient", limit=limit))
+
+    async def list_threads(
+        self, accounts: Sequence[str], *, fields: Sequence[str], after: str, limit: int
+    ) -> list[Document]:
+        """Threads of any of these accounts, with these fields only, in the order of their ids."""
+        place = f"{self._calls.documents}/{thread_path(after)}" if after else ""
+        request = self._listing(self._calls.documents, "threads", fields=fields, after=place, limit=limit)
+        among = request.structured_query.where.field_filter
+        among.field.field_path = "accountId"
+        among.op = _IN
+        for account in accounts:
+            among.value.array_value.values.add().string_value = account
+        return await self._run(request)
+
+    async def list_messages(self, thread: str, *, fields: Sequence[str], after: str, limit: int) -> list[Document]:
+        """All messages of a thread, with these fields only, in the order of their ids."""
+        parent = f"{self._calls.documents}/{thread_path(thread)}"
+        place = f"{parent}/messages/{after}" if after else ""
+        return await self._run(self._listing(parent, "messages", fields=fields, after=place, limit=limit))
+
+    def _listing(self, parent: str, collection: str, *, fields: Sequence[str], after: str, limit: int) -> Any:
+        request = _Request(parent=parent)
+        query = request.structured_query
+        query.from_.add().collection_id = collection
+        for field in fields:
+            query.select.fields.add().field_path = field
+        query.order_by.add().field.field_path = _NAME
+        if after:
+            query.start_at.values.add().reference_value = after
+        query.limit.value = limit
+        return request
 
     def _newest(self, parent: str, collection: str, *, by: str, limit: int) -> Any:
         request = _Request(parent=parent)

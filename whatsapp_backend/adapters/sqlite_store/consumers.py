@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from whatsapp_backend.adapters.sqlite_store import debts, identities, mirror
+from whatsapp_backend.adapters.sqlite_store import debts, identities, mirror, surveys
 from whatsapp_backend.domain.journal import Parked
 
 if TYPE_CHECKING:
@@ -40,6 +40,10 @@ def advance(connection: sqlite3.Connection, progress: Progress) -> None:
         debts.pay(connection, path, why, at_ms)
     for seq, part, account, reason in progress.parked:
         park(connection, Parked(consumer=progress.consumer, seq=seq, part=part, account=account, reason=reason))
+    for adopted in progress.adopted:
+        surveys.adopt(connection, adopted)
+    if progress.survey:
+        surveys.put(connection, progress.survey)
     if progress.cursor:
         connection.execute(_MOVE, (progress.consumer, progress.cursor))
 

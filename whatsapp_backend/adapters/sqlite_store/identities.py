@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 _NUMBER = "SELECT pn FROM alias WHERE account = ? AND lid = ?"
 _UNUNITED = "SELECT account, lid, pn, evidence, at_ms FROM alias WHERE NOT united ORDER BY at_ms LIMIT ?"
 # The first word counts: a later one that differs would send one person's messages to two places.
-_LEARN = "INSERT OR IGNORE INTO alias (account, lid, pn, evidence, at_ms) VALUES (?, ?, ?, ?, ?)"
+# Told again it is looked through again: a survey may have found more under the LID.
+_LEARN = (
+    "INSERT INTO alias (account, lid, pn, evidence, at_ms) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (account, lid) DO UPDATE SET united = 0"
+)
 _UNITED = "UPDATE alias SET united = 1 WHERE account = ? AND lid = ?"
 _NAMELESS = "SELECT path FROM nameless WHERE account = ? AND lid = ? ORDER BY path LIMIT ?"
 _PUT = "INSERT OR IGNORE INTO nameless (account, lid, path) VALUES (?, ?, ?)"

@@ -44,7 +44,7 @@ def messages(connection: sqlite3.Connection, paths: Iterable[str]) -> dict[str, 
     """What is known of these message documents."""
     known = {}
     for path in paths:
-        for digest, state, updated_at_ns, touched_at_ms in connection.execute(_MESSAGE, (_hash(path),)).fetchall():
+        for digest, state, updated_at_ns, touched_at_ms in connection.execute(_MESSAGE, (hashed(path),)).fetchall():
             known[path] = Mirrored(
                 path=path, digest=digest, state=state, updated_at_ns=updated_at_ns, touched_at_ms=touched_at_ms or 0
             )
@@ -73,7 +73,7 @@ def waiting_due(connection: sqlite3.Connection, now_ms: int, limit: int) -> list
 
 def put_message(connection: sqlite3.Connection, mirrored: Mirrored) -> None:
     """Remember a message document."""
-    path_hash = _hash(mirrored.path)
+    path_hash = hashed(mirrored.path)
     connection.execute(_SET_DIGEST, (path_hash, mirrored.digest))
     if mirrored.state is None:
         connection.execute(_DROP_STATE, (path_hash,))
@@ -98,7 +98,7 @@ def drop_waiting(connection: sqlite3.Connection, path: str) -> None:
 
 def put_unread(connection: sqlite3.Connection, one: Unread) -> None:
     """Count a message as unread, once."""
-    connection.execute(_SET_UNREAD, (one.thread, _hash(one.message_id), one.sent_at_ms))
+    connection.execute(_SET_UNREAD, (one.thread, hashed(one.message_id), one.sent_at_ms))
 
 
 def read(connection: sqlite3.Connection, thread: str, until_ms: int) -> None:
@@ -113,7 +113,8 @@ def move(connection: sqlite3.Connection, moved: Moved) -> None:
     connection.execute(_DROP_UNREAD, (moved.path,))
 
 
-def _hash(path: str) -> bytes:
+def hashed(path: str) -> bytes:
+    """What is kept of a path that is kept for ever."""
     return hashlib.blake2b(path.encode(), digest_size=16).digest()
 
 

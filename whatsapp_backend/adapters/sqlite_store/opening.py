@@ -75,6 +75,19 @@ def open_file(state_dir: Path) -> OpenFile:
     return OpenFile(path=path, lock=lock, writing=writing, reading=reading)
 
 
+def reading_beside(state_dir: Path) -> sqlite3.Connection:
+    """A connection that only reads, beside whoever has the file. Raises StoreUnusable."""
+    path = state_dir / FILE_NAME
+    with _named(path):
+        connection = connect(path)
+        connection.execute("PRAGMA query_only=ON")
+        ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+    if version != VERSION:
+        connection.close()
+        raise StoreUnusable(f"{path} has version {version}: start this whatsapp-backend once to bring it to {VERSION}.")
+    return connection
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Connect, with the settings that durability rests on. Transactions are ours alone."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)

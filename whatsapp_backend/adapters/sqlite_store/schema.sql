@@ -115,6 +115,20 @@ CREATE TABLE nameless (
     PRIMARY KEY (account, lid, path)
 ) STRICT, WITHOUT ROWID;
 
+-- Where messages lie that others put elsewhere than we would (the path we would choose, hashed; the document beside it).
+-- Empty: at its own place, which is remembered only while its thread is surveyed.
+CREATE TABLE adopted (
+    path_hash BLOB PRIMARY KEY,
+    document_id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX adopted_plain ON adopted (path_hash) WHERE document_id = '';
+
+-- How far the survey of an account's existing documents has come, and what it found.
+CREATE TABLE survey (
+    account TEXT PRIMARY KEY,
+    state BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Messages that are owed to us, by the paths of their documents; closed ones stay to be counted.
 CREATE TABLE debt (
     path TEXT PRIMARY KEY,

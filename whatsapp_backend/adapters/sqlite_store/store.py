@@ -22,6 +22,7 @@ from whatsapp_backend.adapters.sqlite_store import (
     notices,
     pruning,
     stats,
+    surveys,
 )
 from whatsapp_backend.adapters.sqlite_store.lane import Lane
 from whatsapp_backend.adapters.sqlite_store.opening import OpenFile, open_file
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
     from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
+    from whatsapp_backend.domain.surveys import Survey
 
 
 class SqliteStore:
@@ -152,6 +154,18 @@ class SqliteStore:
     async def waiting_due(self, now_ms: int, limit: int) -> list[Waiting]:
         """See the port."""
         return await self._reader.submit(partial(mirror.waiting_due, now_ms=now_ms, limit=limit))
+
+    async def adopted(self, paths: Iterable[str]) -> dict[str, str]:
+        """See the port."""
+        return await self._reader.submit(partial(surveys.adopted, paths=tuple(paths)))
+
+    async def survey(self, account: str) -> Survey | None:
+        """See the port."""
+        return await self._reader.submit(partial(surveys.survey, account=account))
+
+    async def surveys(self) -> list[Survey]:
+        """See the port."""
+        return await self._reader.submit(surveys.surveys)
 
     # Identities
 

@@ -55,3 +55,17 @@ CREATE TABLE debt (
 ) STRICT;
 CREATE INDEX debt_due ON debt (account, next_at_ms) WHERE closed IS NULL;
 CREATE INDEX debt_closed ON debt (closed_at_ms) WHERE closed IS NOT NULL;
+
+-- Where messages lie that others put elsewhere than we would (the path we would choose, hashed; the document beside it).
+-- Empty: at its own place, which is remembered only while its thread is surveyed.
+CREATE TABLE adopted (
+    path_hash BLOB PRIMARY KEY,
+    document_id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX adopted_plain ON adopted (path_hash) WHERE document_id = '';
+
+-- How far the survey of an account's existing documents has come, and what it found.
+CREATE TABLE survey (
+    account TEXT PRIMARY KEY,
+    state BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
