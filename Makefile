@@ -16,7 +16,7 @@ FLUTTER_DIR := tests/flutter
 FLUTTER_MODULES := $(FLUTTER_DIR)/node_modules/.package-lock.json
 RUN := .venv/bin/whatsapp-backend
 
-.PHONY: help setup demo demo-once serve test check bench docs lock jdk emulator clean need-python need-node need-java
+.PHONY: help setup setup-tests demo demo-once serve test check bench docs lock jdk emulator clean need-python need-node need-java
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,11 +30,11 @@ demo-once: setup need-java ## Play it once, check every document, exit 0 or say 
 serve: setup ## Run the daemon: production credentials, or FIRESTORE_LOCAL=true for a local Firestore
 	@$(RUN) serve
 
-test: setup need-java ## Run all tests, of Python and of Node
+test: setup-tests need-java ## Run all tests, of Python and of Node
 	@.venv/bin/pytest -q -n $(WORKERS) --dist loadfile $(TESTS)
 	@cd $(NODE_DIR) && npm test --silent
 
-check: setup ## Look at everything without running it: style, types, imports, the unit
+check: setup-tests ## Look at everything without running it: style, types, imports, the unit
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy --no-error-summary
@@ -65,11 +65,16 @@ jdk: setup ## Install a Java for the Firestore emulator into .venv
 emulator: setup need-java ## Say where the Firestore emulator is, or how to get it
 	@.venv/bin/python -c 'from whatsapp_backend.adapters.emulator_files import find_jar, find_java; print(find_java(), find_jar())'
 
+orders: setup ## Apply a conversation in a thousand orders: ORDERS=1000 SEED=1
+	@ORDERS=$${ORDERS:-1000} ORDERS_SEED=$${SEED:-1} .venv/bin/pytest -q -n 0 tests/property/test_conversation_orders.py
+
 clean: ## Delete what make has made
 	@rm -rf .venv $(NODE_DIR)/node_modules $(FLUTTER_DIR)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup: $(VENV) $(NODE_MODULES) $(FLUTTER_MODULES)
+setup: $(VENV) $(NODE_MODULES)
+
+setup-tests: setup $(FLUTTER_MODULES)
 
 $(VENV): requirements-dev.lock pyproject.toml | need-python
 	@echo "setting up .venv"

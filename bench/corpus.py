@@ -1,4 +1,8 @@
-"""Messages as the bridge journals them: mostly texts, some in groups, some from ourselves, an eighth with a picture."""
+"""Messages as the bridge journals them: mostly texts, some in groups, some from ourselves, an eighth with a picture.
+
+One in sixteen is of a rarer kind (places, people, polls, choices, what happened in a group), one in sixteen has
+reactions, and own ones in groups tell who had them.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from whatsapp_backend.rules.interpret import events_of
 ACCOUNT = "account_bench_0123456789abcdef0123456789abcdef"
 RECORD = 200  # the most a history record may hold
 _PER_CHAT = 100
+_RARE_OF_16, _LIKED_OF_16, _EVENT_OF_64 = 3, 5, 35
 _NEWEST_S = 1_795_000_000
 _AT_MS = 1_795_328_371_500
 _TEXT = (
@@ -35,8 +40,47 @@ def message(number: int, *, chat: int) -> dict[str, Any]:
     if chat % 5 == 0:
         author = {} if from_me else {"participant": f"1555{9_000_000 + number % 30:07}@s.whatsapp.net"}
         key = {"remoteJid": f"12036300{chat:010}@g.us", "fromMe": from_me, "id": id_, **author}
-    told = {"key": key, "messageTimestamp": _NEWEST_S + number * 7, "message": _said(number)}
-    return told | ({"status": 3} if from_me else {"pushName": f"Contact {number % 500}"})
+    told = {"key": key, "messageTimestamp": _NEWEST_S + number * 7, **_shown(number)}
+    return told | _happened(number, key) | ({"status": 3} if from_me else {"pushName": f"Contact {number % 500}"})
+
+
+def _shown(number: int) -> Mapping[str, Any]:
+    if number % 64 == _EVENT_OF_64:
+        return {"messageStubType": 21, "messageStubParameters": [f"Orders {number}"]}
+    return {"message": _RARE[number // 16 % len(_RARE)] if number % 16 == _RARE_OF_16 else _said(number)}
+
+
+def _happened(number: int, key: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a history tells with the message."""
+    if number % 16 == _LIKED_OF_16:
+        reacted = {"remoteJid": key["remoteJid"], "fromMe": True, "id": f"R{number}"}
+        return {"reactions": [{"key": reacted, "text": "👍", "senderTimestampMs": (_NEWEST_S + number * 7) * 1000}]}
+    if number % 15 == 0:  # ours, in a group
+        had = [
+            {"userJid": f"1555{9_000_000 + one:07}@s.whatsapp.net", "receiptTimestamp": _NEWEST_S} for one in range(5)
+        ]
+        return {"userReceipt": had}
+    return {}
+
+
+_RARE: list[Mapping[str, Any]] = [
+    {
+        "locationMessage": {
+            "degreesLatitude": 44.4,
+            "degreesLongitude": 26.1,
+            "name": "The shop",
+            "address": "High Street 1",
+        }
+    },
+    {"contactMessage": {"displayName": "Bob Baker", "vcard": "BEGIN:VCARD\nFN:Bob Baker\nTEL:+15550003333\nEND:VCARD"}},
+    {"pollCreationMessageV3": {"name": "When?", "options": [{"optionName": "today"}, {"optionName": "tomorrow"}]}},
+    {
+        "buttonsMessage": {
+            "contentText": "Shall we deliver?",
+            "buttons": [{"buttonId": "y", "buttonText": {"displayText": "Yes"}}],
+        }
+    },
+]
 
 
 def _said(number: int) -> Mapping[str, Any]:
@@ -104,5 +148,5 @@ def writes(count: int) -> list[Write]:
     """What the projection makes of a history: a create for each message."""
     entries = (Entry(seq=seq, account=ACCOUNT, new=new) for seq, new in enumerate(history(count), 1))
     seen = [event for entry in entries for event in events_of(entry) if isinstance(event, MessageSeen)]
-    slots, _ = landing.slots_for(seen, {})
+    slots, _ = landing.slots_for(map(landing.arrival_of, seen), {}, {})
     return [write for slot in slots.values() if (write := landing.write_for(slot))]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import statistics
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench import corpus
 from whatsapp_backend.adapters.firestore.client import close, firestore_client
@@ -31,9 +32,11 @@ class _Watched:
     def __init__(self, documents: FirestoreDocuments) -> None:
         self._documents = documents
         self.message_writes = 0
+        self.contact_writes = 0
 
     async def write(self, writes: Sequence[Write]) -> list[Outcome]:
         self.message_writes += sum(len(write.path.split("/")) == _MESSAGE_PATH_PARTS for write in writes)
+        self.contact_writes += sum(write.path.startswith("contacts/") for write in writes)
         return await self._documents.write(writes)
 
     async def read(self, paths: Sequence[str]) -> dict[str, Document]:
@@ -49,7 +52,7 @@ class _Watched:
 
     @property
     def thread_writes(self) -> int:
-        return self._documents.operations.writes - self.message_writes
+        return self._documents.operations.writes - self.message_writes - self.contact_writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,16 +112,24 @@ async def journal_to_landed(emulator: LocalFirestore, *, count: int, rounds: int
     return {"journal_to_landed_docs_per_s": statistics.median(speeds[1:])}
 
 
+def _named(message: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Who sent it, and what he calls himself."""
+    key = message["key"]
+    return (key.get("participant", key["remoteJid"]), message["pushName"]) if "pushName" in message else None
+
+
 async def operations(emulator: LocalFirestore, *, lone: int, count: int) -> dict[str, float]:
     """Writes and reads: of lone messages, of the same ones once more, of a history."""
     async with _path(emulator) as path:
         spent = path.documents
+        names = {_named(corpus.message(number, chat=number)) for number in range(lone)} - {None}
         for number in range(lone):
             await path.land(corpus.live(number, chat=number))
         new = {
             "writes_per_new_message": spent.message_writes / lone,
             "reads_per_new_message": spent.reads / lone,
             "thread_writes_per_lone_message": spent.thread_writes / lone,
+            "contact_writes_per_new_name": spent.contact_writes / len(names),
         }
         before = spent.total
         await path.land(*(corpus.live(number, chat=number) for number in range(lone)))

@@ -42,6 +42,7 @@ _ROWS = {
     "writes_per_new_message": _row("writes for a new message", _at_most(1)),
     "reads_per_new_message": _row("reads for a new message", _at_most(0)),
     "thread_writes_per_lone_message": _row("writes of its thread, for a lone message", _at_most(1)),
+    "contact_writes_per_new_name": _row("writes of a person's contact, when his name is new", _at_most(1)),
     "history_writes_per_message": _row("writes for a message of a history", _at_most(1)),
     "history_reads_per_message": _row("reads for a message of a history", _at_most(0)),
     "history_thread_writes_per_message": _row("writes of threads for a message of a history", _at_most(0.05)),

@@ -25,13 +25,15 @@ from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
 from whatsapp_backend.adapters.log_key import log_key
 from whatsapp_backend.adapters.node_runtime import node_home
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
-from whatsapp_backend.api.health import Health, Vitals
+from whatsapp_backend.api.health import Health, Owing, Vitals
 from whatsapp_backend.api.server import application, serving
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.clock import Clock, SystemClock
 from whatsapp_backend.domain.accounts import AccountView
+from whatsapp_backend.domain.journal import StoreStats
 from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.account_documents import AccountDocuments
+from whatsapp_backend.flows.collect import Collector
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.fetch import HistoryFetcher
 from whatsapp_backend.flows.ingest import Ingest
@@ -125,7 +127,8 @@ class Daemon:
             )
             await store.bridge_crashed()  # of an earlier life that could not count it; nothing after a clean stop
             await self.connector.load()
-            await stack.enter_async_context(nudges.nudging(prune=self._prune))
+            collector = Collector(store, self.gateway, self._clock, views=self.views)
+            await stack.enter_async_context(nudges.nudging(prune=self._prune, collect=collector.collect))
             port = await stack.enter_async_context(self._serving())
             loops = [
                 tasks.create_task(self._publish(), name="publish"),
@@ -228,17 +231,27 @@ class Daemon:
     async def vitals(self) -> Vitals:
         """How the daemon is. Asks the store only."""
         try:
-            stats = await self.store.stats()
-            end, parked, unwell = stats.journal_end, stats.parked, None
+            stats, unwell = await self.store.stats(), None
+            end = stats.journal_end
         except StoreUnwell as error:
-            end, parked, unwell = self.publisher.position, 0, str(error)
+            stats, unwell = None, str(error)
+            end = self.publisher.position
         firestore_trouble = self._firestore_trouble()
         return Vitals(
             trouble=unwell or self._bridge_trouble() or firestore_trouble,
             firestore_connected=firestore_trouble is None,
             consumers={CONSUMER: (self.publisher.position, max(0, end - self.publisher.position))},
-            parked=parked,
+            parked=stats.parked if stats else 0,
             journal_end=end,
+            debts=self._debts(stats) if stats else Owing(),
+        )
+
+    def _debts(self, stats: StoreStats) -> Owing:
+        oldest_at_ms = stats.oldest_debt_at_ms
+        return Owing(
+            open=stats.open_debts,
+            oldest_s=None if oldest_at_ms is None else max(0, (self._clock.wall_ms() - oldest_at_ms) // 1000),
+            closed=stats.closed_debts,
         )
 
     def _bridge_trouble(self) -> str | None:

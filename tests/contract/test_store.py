@@ -8,22 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, NewEntry, OpenNotice, Parked
 from whatsapp_backend.domain.mirror import Alias, Gathered, Mirrored, Progress
 from whatsapp_backend.domain.surveys import Adopted, Survey
 from whatsapp_backend.errors import StoreRefused, StoreUnwell
-from whatsapp_backend.testing.memory_store import MemoryStore
 
 ANA, BEN = "account_test_0a", "account_test_0b"
 MANY = 1_000_000
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request, tmp_path):
-    opened = MemoryStore.opened() if request.param == "memory" else SqliteStore.opened(tmp_path / "state")
-    async with opened as store:
-        yield store
 
 
 def entry(source="enc:1", kind="message", **fields):

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from world import ACCOUNT, ANA, BOB, GROUP, RECEIVED_AT_MS, World, a_world, payload
 
+from whatsapp_backend.testing.memory_documents import Fault
+
 AT = 1795328371
 ANA_LID = "88000000001111@lid"
 BOB_LID = "88000000002222@lid"
@@ -196,6 +198,31 @@ async def test_an_edit_by_somebody_who_uses_anothers_message_id_changes_his_own_
     assert bodies == ["changed", "first"]
 
 
+@pytest.mark.parametrize("first", ["message", "amendments"])
+async def test_what_is_about_another_senders_message_is_in_no_document_whichever_comes_first(
+    world: World, first: str
+) -> None:
+    """It was, when it had waited for the message; and the other sender's message, when it came, went without it."""
+    about = [
+        (edit("X", "evil", chat=GROUP, participant=BOB), "message"),
+        (revoke("X", chat=GROUP, participant=BOB, id="D2"), "message"),
+        (receipt("read", "X", chat=GROUP, participant=BOB), "receipt"),
+    ]
+    message = (payload("X", chat=GROUP, participant=ANA), "message")
+    for content, kind in [message, *about] if first == "message" else [*about, message]:
+        await world.journal(content, kind=kind)
+        await world.publish()
+    assert not world.message("X", chat=GROUP).keys() & {"versions", "revokes", "receipts", "edited", "revoked"}
+    await world.journal(payload("X", chat=GROUP, participant=BOB, text="his"))
+    await world.publish()
+    (his,) = (doc.fields for doc in world.documents.documents.values() if doc.fields.get("senderJid") == BOB)
+    assert (his["revoked"], his["kept"]["body"], [version["body"] for version in his["versions"]]) == (
+        True,
+        "his",
+        ["his", "evil"],
+    )
+
+
 async def test_what_happens_to_a_message_that_never_comes_makes_no_document(world: World) -> None:
     """It waits in the mirror, and costs one look, once."""
     await world.journal(react("👍", "never"))
@@ -303,6 +330,51 @@ async def test_receipts_of_a_group_are_kept_for_each_participant_and_written_tog
     assert world.documents.operations.writes <= writes + 3
 
 
+async def test_several_people_may_be_told_of_in_one_receipt(world: World) -> None:
+    """Each with the message he had, and when."""
+    for number in (1, 2):
+        await world.journal(own(f"M{number}", chat=GROUP))
+    users = [
+        {"jid": ANA_LID, "alt": ANA, "id": "M1", "time": AT + 1},
+        {"jid": BOB, "id": "M1", "time": AT + 2},
+        {"jid": BOB, "id": "M2", "time": AT + 3},
+    ]
+    await world.journal(receipt("read", "M1", "M2", chat=GROUP, users=users), kind="receipt")
+    await world.publish(wholly=True)
+    assert world.message("M1", chat=GROUP)["receipts"] == [
+        {"by": ANA, "lid": ANA_LID, "readAtMs": (AT + 1) * 1000},
+        {"by": BOB, "readAtMs": (AT + 2) * 1000},
+    ]
+    assert world.message("M2", chat=GROUP)["receipts"] == [{"by": BOB, "readAtMs": (AT + 3) * 1000}]
+
+
+async def test_receipts_that_firestore_refuses_are_given_up_and_hold_nothing_up(world: World) -> None:
+    """The document may be full."""
+    await world.journal(own(chat=GROUP))
+    await world.journal(receipt("read", "M1", chat=GROUP, participant=ANA), kind="receipt")
+    await world.publish()
+    await world.journal(receipt("read", "M1", chat=GROUP, participant=BOB), kind="receipt")
+    world.documents.inject(Fault.INVALID, paths={f"threads/{ACCOUNT}__{GROUP}/messages/M1"})
+    await world.publish(wholly=True)
+    world.documents.heal()
+    await world.journal(payload("M2"))
+    await world.publish(wholly=True)
+    assert world.message("M2")
+    assert await world.store.waiting_due(1 << 60, 9) == []
+
+
+async def test_receipts_of_a_group_reach_a_message_that_only_its_document_knows(world: World) -> None:
+    """With a new mirror over an older database: they waited for ever, and a LID in it never got its number."""
+    await world.journal(own(chat=GROUP))
+    await world.journal(receipt("delivery", "M1", chat=GROUP, participant=ANA_LID), kind="receipt")
+    await world.publish(wholly=True)
+    world.store._messages.clear()
+    await world.journal(receipt("delivery", "M1", chat=GROUP, participant=BOB), kind="receipt")
+    await world.journal({"event": "lid-mapping.update", "data": {"lid": ANA_LID, "pn": ANA}}, kind="update")
+    await world.publish(wholly=True)
+    assert [one["by"] for one in world.message(chat=GROUP)["receipts"]] == [ANA, BOB]
+
+
 async def test_a_refused_send_is_failed_unless_somebody_got_it(world: World) -> None:
     """WhatsApp says so in an update of its own."""
     refused = {"key": {"remoteJid": ANA, "fromMe": True, "id": "M1"}, "update": {"status": 0}}
@@ -342,6 +414,16 @@ async def test_a_reading_that_comes_before_its_messages_counts_for_them(world: W
     await world.journal(payload("M2", at=AT + 60))
     await world.publish()
     assert world.thread()["unreadCount"] == 1
+
+
+async def test_what_was_read_under_the_number_stays_read_when_the_thread_of_the_lid_joins_it(world: World) -> None:
+    """It was counted again."""
+    await world.journal(payload(chat=ANA_LID))
+    await world.publish(wholly=True)
+    assert world.thread(ANA_LID)["unreadCount"] == 1
+    await world.journal(receipt("read-self", "M1", chat=ANA, chatAlt=ANA_LID), kind="receipt")
+    await world.publish(wholly=True)
+    assert world.thread()["unreadCount"] == 0
 
 
 # -- Identity -----------------------------------------------------------------------------------------------------
@@ -465,6 +547,18 @@ async def test_the_phone_book_names_a_person_before_he_names_himself(world: Worl
     assert (fields["accountId"], fields["jid"], fields["phoneE164"]) == (ACCOUNT, ANA, "+15550001111")
 
 
+@pytest.mark.parametrize("first", ["nameless", "named"])
+async def test_the_last_senders_name_is_on_the_thread_whichever_sighting_tells_it(world: World, first: str) -> None:
+    """A history often lacks it; who heard the name second did not show it."""
+    nameless = {name: told for name, told in payload(chat=GROUP, participant=ANA).items() if name != "pushName"}
+    sightings = [nameless, payload(chat=GROUP, participant=ANA)]
+    entries = [(place, sighting) for place, sighting in enumerate(sightings)]
+    for place, sighting in entries if first == "nameless" else entries[::-1]:
+        await world.journal(sighting, source=f"enc:{place}")
+        await world.publish()
+    assert world.thread(GROUP)["lastMessageSenderName"] == "Ana"
+
+
 async def test_push_names_without_messages_are_contacts(world: World) -> None:
     """A PUSH_NAME batch has nothing else; of people with a LID only nothing is written until their number is known."""
     contacts = [{"id": ANA, "notify": "Ana"}, {"id": BOB_LID, "notify": "Bob"}]
@@ -575,6 +669,24 @@ async def test_a_call_is_one_message_that_tells_how_it_ended(world: World) -> No
     await world.publish()
     assert world.message("CALL1")["body"] == "Missed voice call"
     assert world.thread()["lastMessagePreview"] == "Missed voice call"
+
+
+async def test_a_call_of_a_group_is_told_in_the_group(world: World) -> None:
+    """Where the engine's own words for it would put it into the caller's conversation."""
+    call = {"from": ANA, "chat": GROUP, "id": "CALL1", "time": AT, "group": True}
+    await world.journal(call | {"what": "offer"}, kind="call")
+    await world.journal(call | {"what": "timeout"}, kind="call")
+    key = {"remoteJid": ANA, "fromMe": False, "id": "CALL1"}
+    await world.journal(
+        {"key": key, "messageTimestamp": AT, "message": {"call": {"callKey": "AA=="}}}, origin="derived"
+    )
+    await world.journal({"key": key, "messageTimestamp": AT, "messageStubType": 45}, origin="derived")
+    await world.publish()
+    assert world.message("CALL1", chat=GROUP)["body"] == "Missed group voice call"
+    assert world.message("CALL1", chat=GROUP)["senderJid"] == ANA
+    assert [path for path in world.documents.documents if "/messages/" in path] == [
+        f"threads/{ACCOUNT}__{GROUP}/messages/CALL1"
+    ]
 
 
 async def test_what_happens_in_a_group_is_told_in_it(world: World) -> None:

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from world import ACCOUNT, ANA, BOB, GROUP, RECEIVED_AT_MS, World, a_world, payload
 
 from whatsapp_backend.domain.journal import Commit, NewEntry
@@ -150,6 +151,19 @@ async def test_a_document_that_firestore_never_accepts_is_parked_and_in_nobodys_
     assert world.message("M2")
     (parked,) = await world.store.parked()
     assert "Firestore" in parked.reason
+
+
+async def test_a_drained_backlog_tells_how_much_was_new_and_how_much_was_known(world: World) -> None:
+    """Of 500 entries 300 are there already."""
+    for number in range(300):
+        await world.journal(payload(f"M{number}"))
+    await world.publish()
+    for number in range(500):
+        await world.journal(payload(f"M{number}"), source=f"again {number}")
+    with capture_logs() as lines:
+        await world.publish()
+    (told,) = [line for line in lines if line["event"] == "backlog_drained"]
+    assert (told["processed"], told["skipped"]) == (200, 300)
 
 
 async def test_an_outage_holds_the_cursor_and_loses_nothing(world: World) -> None:

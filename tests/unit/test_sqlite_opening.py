@@ -261,3 +261,31 @@ def _assert_in(message, word):
 
 def _soft_limit(limit):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date_with_all_it_holds(state_dir):
+    """Keys, journal, mirror and threads are where they were; an interrupted upgrade is done again."""
+    state_dir.mkdir(parents=True, mode=0o700)
+    path = state_dir / opening.FILE_NAME
+    schema = (Path(__file__).parent / "store_versions" / "1.sql").read_text("utf-8")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA application_id={opening.APPLICATION_ID}")
+        connection.execute("PRAGMA user_version=1")
+        connection.executescript(f"BEGIN; {schema} COMMIT;")
+        connection.execute("INSERT INTO thread VALUES ('threads/t', ?, x'7B7D', 5, 1)", (ANA,))
+        connection.execute("INSERT INTO key VALUES (?, 'session', 'a', 'secret')", (ANA,))
+        connection.execute("INSERT INTO consumer VALUES ('documents', 7)")
+    for _ in range(2):
+        close(opening.open_file(state_dir))
+    fresh = state_dir.parent / "fresh"
+    close(opening.open_file(fresh))
+    with (
+        contextlib.closing(sqlite3.connect(path)) as old,
+        contextlib.closing(sqlite3.connect(fresh / opening.FILE_NAME)) as new,
+    ):
+        shape = "SELECT type, name, tbl_name FROM sqlite_schema ORDER BY type, name"
+        assert old.execute(shape).fetchall() == new.execute(shape).fetchall()
+        assert old.execute("PRAGMA user_version").fetchone() == (opening.VERSION,)
+        assert old.execute("SELECT path, dirty FROM gathered").fetchall() == [("threads/t", 1)]
+        assert old.execute("SELECT value FROM key").fetchall() == [("secret",)]
+        assert old.execute("SELECT cursor FROM consumer").fetchall() == [(7,)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -25,6 +25,15 @@ _PATIENCE_S = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owing:
+    """Messages that are owed to us: how many, for how long the oldest, and why others were closed lately."""
+
+    open: int = 0
+    oldest_s: int | None = None
+    closed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
     """How the daemon is, at one moment. `trouble` names what keeps messages from being received or landed."""
 
@@ -34,6 +43,7 @@ class Vitals:
     """Consumer → (position, lag behind the journal's end)."""
     parked: int
     journal_end: int
+    debts: Owing = field(default_factory=Owing)
 
 
 class Ward(Protocol):
@@ -134,6 +144,11 @@ class Health:
                 "connected": _connected(views),
                 "firestore": {"status": "connected" if vitals.firestore_connected else "disconnected"},
                 "parked": vitals.parked,
+                "debts": {
+                    "open": vitals.debts.open,
+                    "oldestSeconds": vitals.debts.oldest_s,
+                    "closed": dict(vitals.debts.closed),
+                },
             }
         )
 

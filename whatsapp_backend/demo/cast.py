@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
@@ -26,6 +26,12 @@ class Sent:
     kind: str = "text"
     offline: bool = False
     history: bool = False
+    earlier: str | None = None
+    """The text before it was edited."""
+    revoked: bool = False
+    reactions: tuple[tuple[str, str], ...] = ()
+    """Who, and what."""
+    status: str | None = None
 
 
 @dataclass(slots=True)
@@ -77,6 +83,26 @@ class Cast:
         self.sent[id] = Sent(chat=f"{chat}@s.whatsapp.net", body=caption, kind="image")
         await self.server.op("message", account=PHONE, chat=chat, id=id, kind="image", caption=caption)
 
+    async def edit(self, id: str, body: str, *, chat: str = ANA) -> None:
+        """Its sender says it otherwise."""
+        self.sent[id] = replace(self.sent[id], earlier=self.sent[id].body, body=body)
+        await self.server.op("message", account=PHONE, chat=chat, edit={"id": id, "text": body})
+
+    async def revoke(self, id: str, *, chat: str, from_: str) -> None:
+        """Its sender takes it back."""
+        self.sent[id] = replace(self.sent[id], earlier=self.sent[id].body, body=None, revoked=True)
+        await self.server.op("message", account=PHONE, chat=chat, from_=from_, revoke={"id": id})
+
+    async def react(self, id: str, text: str, *, chat: str = ANA) -> None:
+        """Somebody reacts to a message of ours."""
+        self.sent[id] = replace(self.sent[id], reactions=((f"{chat}@s.whatsapp.net", text),))
+        await self.server.op("message", account=PHONE, chat=chat, react={"id": id, "text": text})
+
+    async def read(self, id: str, *, by: str = ANA) -> None:
+        """Somebody reads a message of ours, and his device says so under his LID."""
+        self.sent[id] = replace(self.sent[id], status="read")
+        await self.server.op("receipt", account=PHONE, from_=by, ids=[id], type="read", addressing="lid")
+
     async def again(self, id: str) -> None:
         """The server delivers the same stanza once more."""
         await self.server.op("duplicate", account=PHONE, id=id)
@@ -109,14 +135,25 @@ def differences(
 
 
 def _compared(expected: Sent, fields: Mapping[str, Any]) -> list[str]:
-    wanted = {
+    wanted: dict[str, Any] = {
         "clientJid": expected.chat,
         "body": expected.body,
         "direction": "outbound" if expected.outbound else "inbound",
         "messageType": expected.kind,
         "syncSource": "history_sync" if expected.history else "realtime",
         "offlineSync": expected.offline or None,
+        "revoked": expected.revoked or None,
     }
+    found = dict(fields)
+    if expected.reactions:
+        wanted["reactions"] = expected.reactions
+        found["reactions"] = tuple((one["by"], one["text"]) for one in fields.get("reactions", ()))
+    if expected.status:
+        wanted["status"] = expected.status
+    if expected.earlier is not None:
+        wanted["earlier"] = expected.earlier
+        kept: Mapping[str, Any] = fields.get("kept") or next(iter(fields.get("versions", ())), {})
+        found["earlier"] = kept.get("body")
     return [
-        f"{name} is {fields.get(name)!r}, not {value!r}" for name, value in wanted.items() if fields.get(name) != value
+        f"{name} is {found.get(name)!r}, not {value!r}" for name, value in wanted.items() if found.get(name) != value
     ]

@@ -89,6 +89,8 @@ async def _story(url: str, documents: Documents, cast: Cast, stop: asyncio.Event
         await _landed(documents, account, cast)
         await _people_write(cast)
         await _landed(documents, account, cast)
+        await _minds_change(cast)
+        await _landed(documents, account, cast)
         await _outage(cast, api, account)
         await _landed(documents, account, cast)
         problems = await _check(documents, account, cast)
@@ -138,6 +140,16 @@ async def _people_write(cast: Cast) -> None:
     await cast.again("t1")
 
 
+async def _minds_change(cast: Cast) -> None:
+    _say("Minds change: an edit, a deletion, a reaction, somebody reads; and Mia is seen by her LID before her number")
+    await cast.edit("t1", "Good morning! Is the green one still there?")
+    await cast.revoke("g1", chat=GROUP, from_=BOB)
+    await cast.react("t2", "👍")
+    await cast.read("t2")
+    await cast.text("m1", "Hello from a hidden number", chat=MIA, addressing="lid", alt=False)
+    await cast.text("m2", "It is me, Mia", chat=MIA, addressing="lid")
+
+
 async def _outage(cast: Cast, api: aiohttp.ClientSession, account: str) -> None:
     _say("[yellow]The connection breaks[/] while 120 messages are on their way")
     await cast.server.op("fault", stage="connect", action="terminate", times=1000)
@@ -178,7 +190,11 @@ async def _check(documents: Documents, account: str, cast: Cast) -> list[str]:
 
 
 async def _read(documents: Documents, account: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    threads = await documents.queries.threads(account, limit=_ALL)
+    threads = [
+        thread
+        for thread in await documents.queries.threads(account, limit=_ALL)
+        if not thread.fields.get("redirectTo")  # what is left where somebody was known by a LID
+    ]
     messages: dict[str, Any] = {}
     for thread in threads:
         found = await documents.queries.messages(thread.path.partition("/")[2], limit=_ALL)

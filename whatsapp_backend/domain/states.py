@@ -23,7 +23,7 @@ class MessageState:
     sender: str | None
     sent_at_ms: int
     active_at_ms: int
-    """How far it moves its thread: its own time, where that can be believed."""
+    """How far it moves its thread: the latest time that was told of it, as far as that can be believed."""
     first: int
     sync_source: str
     offline: bool
@@ -56,6 +56,8 @@ class ThreadState:
     last_preview: str = ""
     last_direction: str = ""
     last_sender_name: str | None = None
+    last_name_order: int = 1 << 62
+    """Of the message, too: its sender's name may come after it."""
     last_inbound_at_ms: int = 0
     name: str | None = None
     name_rank: int = 0

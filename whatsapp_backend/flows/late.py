@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+
+import structlog
 
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.domain.mirror import Progress, Waiting
@@ -10,6 +13,8 @@ from whatsapp_backend.flows.window import WindowLander
 from whatsapp_backend.ports import Mirror
 from whatsapp_backend.rules import messages
 from whatsapp_backend.rules.landing import Arrival
+
+log = structlog.get_logger()
 
 _AT_ONCE = 200
 _FAR_MS = 1 << 62
@@ -67,4 +72,9 @@ class Late:
     async def _write(self, rows: list[Waiting]) -> None:
         arrivals = [Arrival(path=row.path, state=messages.loaded(row.state), waits=False) for row in rows]
         window = await self._windows.land_arrivals(arrivals)
-        await self._keep(await self._windows.progress_of((), window, consumer=self._consumer))
+        refused = tuple(slot.waited.path for slot, _ in window.landed.invalid if slot.waited)
+        if window.parked:
+            log.error("receipts_refused", count=len(window.parked), reason=window.parked[0][2])
+            window.parked.clear()  # no entry of the journal is to blame
+        progress = await self._windows.progress_of((), window, consumer=self._consumer)
+        await self._keep(replace(progress, waited=progress.waited + refused))

@@ -45,6 +45,8 @@ _PACE_S = 0.05
 _BREATH = 100
 """So many events are interpreted without letting others run."""
 _STORE_PAUSE_S = 2.0
+_BACKLOG = 100
+"""So many documents at once are worth a line when all of them are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ class Published:
     entries: Sequence[Entry]
     refused: frozenset[int] = frozenset()
     """The orders of what was parked."""
-    unchanged: int = 0
+    processed: int = 0
+    """Documents that were written."""
+    skipped: int = 0
+    """Documents that held all of it already."""
 
 
 @dataclass(slots=True)
@@ -64,13 +69,11 @@ class Backlog:
 
     processed: int = 0
     skipped: int = 0
-    windows: int = 0
 
     def add(self, published: Published) -> None:
         """Another window of it landed."""
-        self.windows += 1
-        self.processed += len(published.seen) - published.unchanged
-        self.skipped += published.unchanged
+        self.processed += published.processed
+        self.skipped += published.skipped
 
 
 class Publisher:
@@ -153,7 +156,7 @@ class Publisher:
             await self._flush.due(backlog=True)
             await self._clock.sleep(max(0.0, began + _PACE_S - self._clock.monotonic_s()))
             began = self._clock.monotonic_s()
-        if backlog.windows > 1:
+        if backlog.processed + backlog.skipped >= _BACKLOG:
             log.info("backlog_drained", consumer=CONSUMER, processed=backlog.processed, skipped=backlog.skipped)
         next_due_s = await self._rest()
         self._idle.set()
@@ -213,7 +216,14 @@ class Publisher:
         window, progress = await self._windows.land(events, consumer=CONSUMER, cursor=cursor, aliases=aliases)
         await self._keep(progress)
         seen = [event for event in events if isinstance(event, MessageSeen)]
-        return Published(seen=seen, entries=entries, refused=window.refused, unchanged=window.landed.unchanged)
+        skipped = window.landed.unchanged
+        return Published(
+            seen=seen,
+            entries=entries,
+            refused=window.refused,
+            processed=len(window.landed.there) - skipped,
+            skipped=skipped,
+        )
 
     async def _keep(self, progress: Progress) -> None:
         await self._advance(progress)

@@ -12,7 +12,7 @@ from dataclasses import replace
 import structlog
 
 from whatsapp_backend.domain.mirror import Alias, Gathered, Moved, Nameless, Progress
-from whatsapp_backend.domain.states import MessageState, ThreadState
+from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.window import WindowLander
 from whatsapp_backend.ports import Identities, Mirror
@@ -104,10 +104,8 @@ class Unite:
         known = await self._mirror.messages(paths)
         waiting = await self._mirror.waiting(paths)
         states = {path: messages.loaded(one.state) for path, one in known.items() if one.state is not None}
-        for path, one in waiting.items():
-            state = messages.loaded(one.state)
-            states[path] = messages.merged(states[path], state) if path in states else state
-        forgotten = [path for path in paths if path not in states]
+        absent = {path for path, one in waiting.items() if one.due_at_ms is None}
+        forgotten = [path for path in paths if path not in states and path not in absent]
         documents = await self._lander.read(forgotten) if forgotten else {}
         under_lid = f"{thread_path(thread_id(alias.account, alias.lid))}/messages/"
         for path, document in documents.items():
@@ -118,6 +116,9 @@ class Unite:
                 states[path] = found
             else:
                 log.warning("no_message_to_unite", account=alias.account)
+        for path, one in waiting.items():
+            state = messages.loaded(one.state)
+            states[path] = messages.merged(states[path], state) if path in states else state
         return states
 
     async def _finish(self, alias: Alias) -> None:
@@ -134,12 +135,13 @@ class Unite:
             redirected.append(replace(row, state=threads.dumped(thread), dirty=there))
         if row := found.get(person):
             taken.append(replace(contacts.loaded(row.state), jid=alias.pn, lid=alias.lid))
+        rows = await self._taken(taken)
         await self._keep(
             Progress(
                 consumer=self._consumer,
-                gathered=(*redirected, *await self._taken(taken)),
+                gathered=(*redirected, *rows),
                 moved=(Moved(path=old, to=new),) if redirected else (),
-                read=tuple((new, state.read_at_ms) for state in taken if isinstance(state, ThreadState)),
+                read=tuple((new, threads.loaded(row.state).read_at_ms) for row in rows if row.path == new),
                 united=(alias,),
             )
         )

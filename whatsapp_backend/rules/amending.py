@@ -9,7 +9,7 @@ from whatsapp_backend.domain.amendments import Amendments, Edit, Handled, Mark
 from whatsapp_backend.domain.events import Amended
 from whatsapp_backend.domain.journal import Entry
 from whatsapp_backend.domain.moments import YEAR_10000_MS
-from whatsapp_backend.rules.amendments import edit_key
+from whatsapp_backend.rules.amendments import bounded, edit_key
 from whatsapp_backend.rules.content import content_of, unwrapped
 from whatsapp_backend.rules.identity import ME, chat_of, is_person, sender_lid_of, sender_of
 from whatsapp_backend.rules.told import ODD, jid_of, listed, moment_ms
@@ -94,7 +94,7 @@ def told_by_history(row: Mapping[str, Any], chat: str, sent_at_ms: int) -> Amend
     """What a row of a history says happened to its message: who reacted, who had it when."""
     reactions = dict(_each(row, "reactions", lambda told: _reaction_in(told, chat, sent_at_ms)))
     receipts = dict(_each(row, "userReceipt", _receipt_in))
-    return Amendments(reactions=reactions, receipts=receipts) if reactions or receipts else None
+    return bounded(Amendments(reactions=reactions, receipts=receipts)) if reactions or receipts else None
 
 
 def _reaction_in(told: Mapping[str, Any], chat: str, sent_at_ms: int) -> tuple[str, Mark] | None:

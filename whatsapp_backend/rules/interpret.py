@@ -36,9 +36,15 @@ _STATUSES = (Status.NONE, Status.QUEUED, Status.SENT, Status.DELIVERED, Status.R
 """By the protocol's code: 0 error, 1 pending, 2 server, 3 delivery, 4 read, 5 played."""
 _DAY_MS = 86_400_000
 """A sender's clock may be ahead of ours by so much; one who lies would pin his thread to the top for ever."""
-_REVOKED_STUB = 1
+_REVOKED_STUBS = frozenset({1, 132})
+"""By its sender, by an admin: the phone hides it either way."""
+_GROUP_CALL_STUBS = frozenset({45, 46})
+_CALLS = frozenset({"offer", "offer_notice"})
+_MISSED = "timeout"
 _LONGEST_BODY = 65_536
 """WhatsApp's own limit. A longer text comes from a liar, and would not fit into a document with its versions."""
+_NOTHING = Content(kind="unknown")
+"""Of what shows nothing by itself."""
 
 
 def events_of(entry: Entry) -> list[Event]:
@@ -83,7 +89,7 @@ def _debt(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
     yield from identities_of_key(entry, key)
     seen = _seen(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.LIVE), row, placeholder(reason))
     yield seen
-    yield from _push_name(entry, seen)
+    yield from _push_name(seen, entry.new.received_at_ms)
     if not once:
         yield Owed(
             order=seen.order,
@@ -97,8 +103,9 @@ def _debt(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _call(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
-    """Somebody calls. What becomes of it is told by the engine, in a message of its own."""
-    if payload.get("what") not in ("offer", "offer_notice"):
+    """Somebody calls. That nobody took it is told by the engine, in a message of its own; of a group's call here."""
+    group = bool(payload.get("group"))
+    if payload.get("what") not in (_CALLS | {_MISSED} if group else _CALLS):
         return
     chat = payload.get("chat") or payload["from"]
     key = {"remoteJid": chat, "id": payload["id"], "fromMe": bool(payload.get("own"))}
@@ -108,7 +115,7 @@ def _call(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
     else:
         key |= {"participant": payload["from"]} | ({"participantAlt": alt} if alt else {})
     yield from identities_of_key(entry, key)
-    content = call_content(str(payload["what"]), video=bool(payload.get("video")), group=bool(payload.get("group")))
+    content = call_content(str(payload["what"]), video=bool(payload.get("video")), group=group)
     row = {"key": key, "messageTimestamp": payload.get("time") or entry.new.received_at_ms // 1000}
     yield _seen(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.LIVE), row, content)
 
@@ -121,20 +128,27 @@ def _told(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any]) 
     if not isinstance(key["id"], str) or not key["id"] or not isinstance(key["remoteJid"], str):
         raise ValueError("message without an id or a chat")
     yield from identities_of_key(entry, key)
+    if origin is Origin.DERIVED and _is_call_of_group(message):
+        return  # the engine takes the caller's own conversation for the group's
     content = _content(message)
     if content is not None:
         seen = _seen(entry, order, origin, message, content)
         yield seen
-        yield from _push_name(entry, seen)
+        yield from _push_name(seen, entry.new.received_at_ms)
     elif message.get("message"):
         yield from amended_by(entry, order, message, moment_ms(message.get("messageTimestamp")))
+        yield from _push_name(_seen(entry, order, origin, message, _NOTHING), entry.new.received_at_ms)
+
+
+def _is_call_of_group(message: Mapping[str, Any]) -> bool:
+    return message.get("messageStubType") in _GROUP_CALL_STUBS or "call" in (message.get("message") or {})
 
 
 def _content(message: Mapping[str, Any]) -> Content | None:
     stub = message.get("messageStubType")
     if message.get("message") or not isinstance(stub, int) or not stub:
         content = content_of(message.get("message") or {})
-    elif stub == _REVOKED_STUB:
+    elif stub in _REVOKED_STUBS:
         return placeholder("revoked")
     else:
         parameters = [each for each in listed(message, "messageStubParameters") if isinstance(each, str)]
@@ -176,21 +190,22 @@ def _seen(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any], 
 def _amendments(message: Mapping[str, Any], chat: str, sent_at_ms: int) -> Amendments | None:
     """What a history tells with the message."""
     told = told_by_history(message, chat, sent_at_ms) if "reactions" in message or "userReceipt" in message else None
-    if message.get("messageStubType") == _REVOKED_STUB and not message.get("message"):
+    if message.get("messageStubType") in _REVOKED_STUBS and not message.get("message"):
         by = sender_of(message["key"])
         revokes = {by: Mark(at_ms=sent_at_ms, lid=sender_lid_of(message["key"]), of=by)} if by else {}
         return replace(told, revokes=revokes) if told else Amendments(revokes=revokes)
     return told
 
 
-def _push_name(entry: Entry, seen: MessageSeen) -> Iterator[PersonTold]:
+def _push_name(seen: MessageSeen, received_at_ms: int) -> Iterator[PersonTold]:
+    """What its sender calls himself, also beside what is no message of its own: the engine tells of it nowhere else."""
     if seen.sender_name and seen.sender and is_person(seen.sender):
         yield PersonTold(
             order=seen.order,
-            account=entry.account,
+            account=seen.account,
             jid=seen.sender,
             lid=seen.sender_lid if seen.sender_lid != seen.sender else None,
-            clock=min(seen.sent_at_ms, entry.new.received_at_ms),
+            clock=min(seen.sent_at_ms, received_at_ms),
             names={NameRank.PUSHED: seen.sender_name},
         )
 

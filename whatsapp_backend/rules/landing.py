@@ -7,6 +7,7 @@ are written together.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -61,10 +62,18 @@ class Slot:
     waited: Waiting | None = None
     """What the mirror held for it, now part of `incoming`."""
     waits: bool = True
+    _made: tuple[MessageState | None, MessageState, MessageState] | None = None
 
     @property
     def outcome(self) -> MessageState:
-        """What the document will hold."""
+        """What the document will hold. It is asked for often, and made once of the same `base` and `incoming`."""
+        if self._made is None or self._made[0] is not self.base or self._made[1] is not self.incoming:
+            self._made = (self.base, self.incoming, messages.without_others(self.gathered))
+        return self._made[2]
+
+    @property
+    def gathered(self) -> MessageState:
+        """All that is known of it, also what turns out to be about another sender's message under its id."""
         return messages.merged(self.base, self.incoming) if self.base else self.incoming
 
 
@@ -115,6 +124,7 @@ def slots_for(
     """
     slots: dict[str, Slot] = {}
     displaced: list[Arrival] = []
+    amended: dict[str, list[MessageState]] = defaultdict(list)
     for one in sorted(arrivals, key=lambda arrival: (arrival.state.content is None, not arrival.exists)):
         slot = slots.get(one.path)
         if slot is None:
@@ -129,7 +139,10 @@ def slots_for(
             displaced.append(one)
             continue
         else:
-            slot.incoming = messages.merged(slot.incoming, one.state)
+            if one.state.content is None:
+                amended[one.path].append(one.state)
+            else:
+                slot.incoming = messages.merged(slot.incoming, one.state)
             if (
                 one.sender
                 and slot.sender
@@ -137,10 +150,27 @@ def slots_for(
             ):
                 slot.sender = None  # amendments that name several authors wait for a message together
         slot.orders.append(one.order)
+    for path, states in amended.items():
+        slots[path].incoming = _all_of([slots[path].incoming, *states])
+    displaced += [arrival for slot in slots.values() for arrival in _of_others(slot)]
     for slot in slots.values():
         if slot.base and slot.updated_at_ns is None and slot.outcome != slot.base:
             slot.must_read = True  # there is nothing to guard a patch with
     return slots, displaced
+
+
+def _all_of(states: list[MessageState]) -> MessageState:
+    """All of them merged, two and two: one after the other, a thousand reactions would be copied a thousand times."""
+    while len(states) > 1:
+        pairs = zip(states[::2], states[1::2], strict=False)
+        states = [messages.merged(one, other) for one, other in pairs] + states[len(states) & ~1 :]
+    return states[0]
+
+
+def _of_others(slot: Slot) -> Iterable[Arrival]:
+    """What had waited here for another sender's message, or was not known to be about one."""
+    for author, state in messages.of_others(slot.gathered).items():
+        yield Arrival(path=slot.path, state=state, sender=author)
 
 
 def _slot(one: Arrival, mirrored: Mirrored | None, waited: Waiting | None) -> Slot:
@@ -156,7 +186,9 @@ def _slot(one: Arrival, mirrored: Mirrored | None, waited: Waiting | None) -> Sl
         slot.incoming = messages.merged(slot.incoming, messages.loaded(waited.state))
     if mirrored is None:
         # A message nobody told us of is looked for once; if it is not there, the mirror remembers that we wait for it.
-        slot.must_read = one.exists or (one.state.content is None and waited is None)
+        # What has a time to be written has been found there.
+        amends = one.state.content is None
+        slot.must_read = one.exists or (amends and (waited is None or waited.due_at_ms is not None))
     elif mirrored.state is not None:
         slot.base = messages.loaded(mirrored.state)
         slot.updated_at_ns = mirrored.updated_at_ns

@@ -15,12 +15,18 @@ from whatsapp_backend.rules import amendments
 from whatsapp_backend.rules.document_ids import thread_id
 from whatsapp_backend.rules.generations import is_stub, message_id_of
 from whatsapp_backend.rules.identity import ME, canonical_jid, lid_among, sender_lid_of, sender_of
+from whatsapp_backend.rules.limits import document_bytes
 from whatsapp_backend.rules.messages import FOREIGN, state_of
 from whatsapp_backend.rules.shown import Shown, shown_of
 from whatsapp_backend.rules.stored import integer, json_object, moment_ms, typed
 
 SERVER_TIMES_ONCE = ("createdAt", "syncedAt", "tsServer", "updatedAt")
 SERVER_TIMES_AGAIN = ("updatedAt",)
+_SHORT = 20_000
+_FEW = 300
+_ROOM_BYTES = 1_000_000
+"""Of the 1 MiB of a document; the rest is for its path and its server times."""
+_LEAST_WORTH = ("reactionsRemoved", "votes", "reactions", "revokes", "receipts", "versions")
 _ORIGINS = {origin.name.lower(): origin for origin in Origin}
 
 
@@ -52,7 +58,27 @@ def fields_of(state: MessageState) -> dict[str, Any]:
         fields["failed"] = True
     if state.offline:
         fields["offlineSync"] = True
-    return fields | _sender_fields(state) | _content_fields(shown.content) | _amended_fields(state, shown)
+    fields |= _sender_fields(state) | _content_fields(shown.content) | _amended_fields(state, shown)
+    return fields if _surely_fits(state) else _fitted(fields)
+
+
+def _surely_fits(state: MessageState) -> bool:
+    """Whether it need not be measured, as hardly any has to be."""
+    body = (state.content.body if state.content else None) or ""
+    return len(body) < _SHORT and (state.amendments is None or amendments.count(state.amendments) < _FEW)
+
+
+def _fitted(fields: dict[str, Any]) -> dict[str, Any]:
+    """Without what there is no room for beside a longest text that liars have edited and reacted to: it would be no
+    document, and nothing more would ever land on it. What is left out is named; merge states still hold it.
+    """
+    left_out = []
+    for name in _LEAST_WORTH:
+        if document_bytes("", fields) <= _ROOM_BYTES:
+            break
+        if fields.pop(name, None) is not None:
+            left_out.append(name)
+    return {**fields, "leftOut": left_out} if left_out else fields
 
 
 def _clocks(state: MessageState) -> dict[str, int]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from whatsapp_backend.domain.amendments import Amendments
 from whatsapp_backend.domain.events import Amended, Content, MessageSeen, Origin, Status
 from whatsapp_backend.domain.moments import YEAR_10000_MS
 from whatsapp_backend.domain.states import MessageState
@@ -33,25 +34,29 @@ def state_of(event: MessageSeen | Amended) -> MessageState:
 
 
 def _amended(event: Amended) -> MessageState:
+    return _told(event, event.amendments, failed=event.failed)
+
+
+def _told(place: Amended | MessageState, told: Amendments, *, failed: bool = False) -> MessageState:
     return MessageState(
-        account=event.account,
-        client_jid=event.client_jid,
-        message_id=event.message_id,
+        account=place.account,
+        client_jid=place.client_jid,
+        message_id=place.message_id,
         sender=None,  # whose message it is said to be proves nothing
         sent_at_ms=YEAR_10000_MS,
-        active_at_ms=YEAR_10000_MS,
+        active_at_ms=0,
         first=_UNSEEN,
         sync_source="",
         offline=False,
         key={},
         origin=Origin.DERIVED,
         status=Status.NONE,
-        failed=event.failed,
+        failed=failed,
         name=None,
         name_order=_UNSEEN,
         content=None,
         content_order=_UNSEEN,
-        amendments=event.amendments,
+        amendments=told,
     )
 
 
@@ -89,7 +94,7 @@ def merged(one: MessageState, other: MessageState) -> MessageState:
         sender=_better_sender(one.sender, other.sender),
         sender_lid=min(filter(None, (one.sender_lid, other.sender_lid)), default=None),
         sent_at_ms=min(one.sent_at_ms, other.sent_at_ms),
-        active_at_ms=min(one.active_at_ms, other.active_at_ms),
+        active_at_ms=max(one.active_at_ms, other.active_at_ms),  # a thread never goes back
         origin=min(one.origin, other.origin),
         status=max(one.status, other.status),
         failed=one.failed or other.failed,
@@ -99,6 +104,21 @@ def merged(one: MessageState, other: MessageState) -> MessageState:
         content_order=best.content_order,
         amendments=amendments.merged(one.amendments, other.amendments),
     )
+
+
+def of_others(state: MessageState) -> dict[str, MessageState]:
+    """What it holds of messages of other senders under the same id, by whose they are said to be."""
+    foreign = amendments.of_others(state.amendments, state.sender, state.sender_lid)
+    return {author: _told(state, told) for author, told in foreign.items()}
+
+
+def without_others(state: MessageState) -> MessageState:
+    """The same without what certainly is another sender's."""
+    foreign = amendments.of_others(state.amendments, state.sender, state.sender_lid)
+    if not foreign or state.amendments is None:
+        return state
+    left = amendments.without(state.amendments, foreign.values())
+    return replace(state, amendments=left if left != Amendments() else None)
 
 
 def identified(state: MessageState, number_of: Callable[[str], str | None]) -> MessageState:

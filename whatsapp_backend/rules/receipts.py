@@ -27,36 +27,44 @@ def receipt_events(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
     chat = chat_of({"remoteJid": jid_of(payload["chat"]), "remoteJidAlt": payload.get("chatAlt")})
     yield from identity(entry, payload["chat"], payload.get("chatAlt"), "receipt")
     yield from identity(entry, payload.get("participant"), payload.get("participantAlt"), "receipt")
+    for user in listed(payload, "users"):
+        yield from identity(entry, user["jid"], user.get("alt"), "receipt")
     if payload.get("own") or kind in _BY_US:
         if kind not in _DELIVERED:
             at_ms = moment_ms(payload.get("time")) + _END_OF_SECOND_MS
             yield ChatRead(order=entry.seq * PARTS, account=entry.account, client_jid=chat, at_ms=at_ms)
         return
-    receipts = dict(_handled(payload, chat, kind))
-    if not receipts:
-        return
-    for part, message_id in enumerate(listed(payload, "ids")[:_MOST_IDS]):
-        if isinstance(message_id, str) and message_id:
-            yield Amended(
-                order=entry.seq * PARTS + part,
-                account=entry.account,
-                client_jid=chat,
-                message_id=message_id,
-                amendments=Amendments(receipts=receipts),
-                author=ME,
-            )
+    for part, (message_id, receipts) in enumerate(_by_message(payload, chat, kind).items()):
+        yield Amended(
+            order=entry.seq * PARTS + part,
+            account=entry.account,
+            client_jid=chat,
+            message_id=message_id,
+            amendments=Amendments(receipts=receipts),
+            author=ME,
+        )
 
 
-def _handled(payload: Mapping[str, Any], chat: str, kind: str) -> Iterator[tuple[str, Handled]]:
-    """By whom, and when. In a group the participant says it, or several are told in one."""
-    for user in listed(payload, "users"):
-        yield jid_of(user["jid"]), _at(kind, moment_ms(user.get("time") or payload.get("time")), None)
-    participant = payload.get("participant")
-    if participant:
-        by = chat_of({"remoteJid": jid_of(participant), "remoteJidAlt": payload.get("participantAlt")})
-        yield by, _at(kind, moment_ms(payload.get("time")), lid_among(participant, payload.get("participantAlt")))
-    elif is_person(chat):
-        yield chat, _at(kind, moment_ms(payload.get("time")), lid_among(payload["chat"], payload.get("chatAlt")))
+def _by_message(payload: Mapping[str, Any], chat: str, kind: str) -> dict[str, dict[str, Handled]]:
+    """Who had which message. In a group the participant says it, or several people are told of in one receipt."""
+    told: dict[str, dict[str, Handled]] = {}
+    for user in listed(payload, "users")[:_MOST_IDS]:
+        at_ms = moment_ms(user.get("time") or payload.get("time"))
+        by, lid = _person(user["jid"], user.get("alt"))
+        told.setdefault(str(user["id"]), {})[by] = _at(kind, at_ms, lid)
+    who = payload.get("participant") or (payload["chat"] if is_person(chat) else None)
+    alt = payload.get("participantAlt" if payload.get("participant") else "chatAlt")
+    if who and not told:
+        by, lid = _person(who, alt)
+        handled = _at(kind, moment_ms(payload.get("time")), lid)
+        ids = [one for one in listed(payload, "ids")[:_MOST_IDS] if isinstance(one, str) and one]
+        told = {message_id: {by: handled} for message_id in ids}
+    return told
+
+
+def _person(jid: Any, alt: Any) -> tuple[str, str | None]:
+    """Under the number if it is told, and the LID."""
+    return chat_of({"remoteJid": jid_of(jid), "remoteJidAlt": alt}), lid_among(jid, alt)
 
 
 def _at(kind: str, at_ms: int, lid: str | None) -> Handled:

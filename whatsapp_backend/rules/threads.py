@@ -15,6 +15,7 @@ from whatsapp_backend.domain.states import MessageState, ThreadState
 from whatsapp_backend.rules.content import preview_of, richness
 from whatsapp_backend.rules.document_ids import thread_id
 from whatsapp_backend.rules.identity import ME, is_lid, is_person, phone_of
+from whatsapp_backend.rules.messages import FOREIGN
 from whatsapp_backend.rules.shown import REVOKED_PREVIEW, shown_of
 from whatsapp_backend.rules.stored import integer, typed
 
@@ -46,6 +47,7 @@ def state_after(message: MessageState) -> ThreadState:
         last_preview=REVOKED_PREVIEW if shown.revoked else preview_of(shown.content),
         last_direction="outbound" if own else "inbound",
         last_sender_name=ME if own else message.name,
+        last_name_order=message.name_order,
         last_inbound_at_ms=0 if own else message.active_at_ms,
         name=pushed,
         name_rank=int(NameRank.PUSHED) if pushed else 0,
@@ -77,8 +79,10 @@ def merged(one: ThreadState, other: ThreadState) -> ThreadState:
     )
 
 
-def _newness(state: ThreadState) -> tuple[int, str, int, int, int]:
-    return (state.last_at_ms, state.last_id, state.last_version, state.last_richness, -state.last_order)
+def _newness(state: ThreadState) -> tuple[int, str, int, int, int, int]:
+    """Of what is the same in all else, the one whose sender was named first: a name may come with a later sighting."""
+    message = (state.last_at_ms, state.last_id)
+    return (*message, state.last_version, state.last_richness, -state.last_order, -state.last_name_order)
 
 
 def dumped(state: ThreadState) -> bytes:
@@ -125,6 +129,7 @@ def _activity_fields(state: ThreadState) -> dict[str, Any]:
         fields["phone"] = fields["phoneE164"] = fields["phoneNumber"] = phone
     if state.last_sender_name:
         fields["lastMessageSenderName"] = state.last_sender_name
+        fields["clocks"]["lastName"] = state.last_name_order
     if state.last_inbound_at_ms:
         fields["lastInboundAt"] = at_ms(state.last_inbound_at_ms)
         fields["lastInboundAtMs"] = state.last_inbound_at_ms
@@ -177,6 +182,7 @@ def state_in(fields: Mapping[str, Any], ours: ThreadState) -> ThreadState:
         last_preview=typed(fields, "lastMessagePreview", str) or "",
         last_direction=typed(fields, "lastMessageDirection", str) or "",
         last_sender_name=typed(fields, "lastMessageSenderName", str),
+        last_name_order=FOREIGN if (name_order := _integer(clocks, "lastName")) is None else name_order,
         last_inbound_at_ms=_integer(fields, "lastInboundAtMs") or 0,
         name=typed(fields, "displayName", str) if rank else None,
         name_rank=rank,

@@ -108,8 +108,6 @@ class MemoryDocuments:
 
     def _write_one(self, write: Write, fault: Fault | None) -> Outcome:
         problem = path_problem(write.path) or fields_problem(write.fields)
-        if problem is None and document_bytes(write.path, write.fields) > MAX_DOCUMENT_BYTES:
-            problem = f"a document over {MAX_DOCUMENT_BYTES} bytes"
         if problem is not None:
             return Outcome(result=Result.INVALID, detail=problem)
         self.operations.writes += 1
@@ -137,6 +135,8 @@ class MemoryDocuments:
                 return Outcome(result=Result.STALE)
         now_ns = self._next_ns()
         fields = _merged(current.fields if current else {}, write)
+        if document_bytes(write.path, fields) > MAX_DOCUMENT_BYTES:
+            return Outcome(result=Result.INVALID, detail=f"a document over {MAX_DOCUMENT_BYTES} bytes")
         fields.update(dict.fromkeys(write.server_times, _EPOCH + timedelta(microseconds=now_ns // 1000)))
         if current is not None and current.fields == fields:
             now_ns = current.updated_at_ns  # a write that changes nothing leaves the time as it was

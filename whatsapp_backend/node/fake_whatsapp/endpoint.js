@@ -42,6 +42,8 @@ export class Endpoint {
         this.sessions = new Map()
         /** @type {Map<string, any>} */
         this.senderKeys = new Map()
+        /** Peers that have answered in the session that we began. @type {Set<string>} */
+        this.answered = new Set()
         /** How many sender keys this device had for a group. @type {Map<string, number>} */
         this.rotations = new Map()
         this.store = this.#store()
@@ -96,19 +98,20 @@ export class Endpoint {
 
     /** @param {string} peer @param {Bundle} bundle */
     async startSession(peer, bundle) {
+        this.answered.delete(peer)
         await new libsignal.SessionBuilder(this.store, address(peer)).initOutgoing(bundle)
     }
 
     /**
-     * Encrypt. Only the first message of a session is a `pkmsg` unless `keepPreKey` says otherwise: Signal repeats it
-     * until the peer has answered, but the fake's contacts know that the server keeps the order.
+     * Encrypt. As in Signal, every message is a `pkmsg` until the peer has answered, so that their order does not
+     * matter; here a receipt is an answer, unless `keepPreKey`.
      * @param {string} peer @param {Uint8Array} plaintext @param {boolean} [keepPreKey]
      * @returns {Promise<{type: 'pkmsg' | 'msg', ciphertext: Buffer}>}
      */
     async encrypt(peer, plaintext, keepPreKey = false) {
         const cipher = new libsignal.SessionCipher(this.store, address(peer))
+        if (this.answered.has(peer) && !keepPreKey) delete this.sessions.get(peer).getOpenSession()?.pendingPreKey
         const { type, body } = await cipher.encrypt(Buffer.from(plaintext))
-        if (!keepPreKey) delete this.sessions.get(peer).getOpenSession().pendingPreKey
         return { type: type === 3 ? 'pkmsg' : 'msg', ciphertext: Buffer.from(body, 'binary') }
     }
 

@@ -76,33 +76,39 @@ async function pairwise(outgoing, companion, message, extra = {}) {
     return node('enc', { v: 2, type, ...extra }, outgoing.corrupt ? spoil(ciphertext) : ciphertext)
 }
 
-/** Who was given which sender keys already. @type {WeakMap<Companion, Set<string>>} */
-const keysGiven = new WeakMap()
+/** Which sender keys a device has. @type {WeakMap<Companion, Set<string>>} */
+const keysKnown = new WeakMap()
 
-/**
- * The sender's key of a group, as a message, unless the device has it already. A client files a key under the identity
- * that it came from: under the other one it is given again.
- * @param {Outgoing} outgoing @param {Companion} companion @param {boolean} [again] even so
- * @returns {Promise<proto.IMessage>} empty if there is nothing to give
- */
-async function distribution({ sender, chat, addressing }, companion, again = false) {
+/** A client files a key under the identity that it came from. @param {Outgoing} outgoing */
+const keyName = ({ sender, chat, addressing }) =>
+    isGroupChat(chat) ? [sender.number, addressing, sender.phone.rotation(chat.id), chat.id].join(' ') : ''
+
+/** @param {Outgoing} outgoing @returns {Promise<proto.IMessage>} the sender's key of a group, as a message */
+async function distribution({ sender, chat }) {
     if (!isGroupChat(chat)) return {}
-    const given = keysGiven.get(companion) ?? new Set()
-    keysGiven.set(companion, given)
-    const key = [sender.number, addressing, sender.phone.rotation(chat.id), chat.id].join(' ')
-    if (given.has(key) && !again) return {}
-    given.add(key)
     const bytes = await sender.phone.distribution(chat.id, sender.address)
     return { senderKeyDistributionMessage: { groupId: chat.id, axolotlSenderKeyDistributionMessage: bytes } }
+}
+
+/**
+ * The device has read a message, and with it what it brought.
+ * @param {Companion} companion @param {string} id
+ */
+export function wasRead(companion, id) {
+    const outgoing = companion.sent.get(id)
+    if (!outgoing) return
+    outgoing.sender.phone.answered.add(companion.address)
+    const known = keysKnown.get(companion) ?? new Set()
+    keysKnown.set(companion, known.add(outgoing.brings))
 }
 
 /** @param {Outgoing} outgoing @param {Companion} companion @returns {Promise<BinaryNode[]>} */
 async function withSenderKey(outgoing, companion) {
     const { sender, chat } = outgoing
     if (!isGroupChat(chat)) throw new Error('sender keys are for groups')
-    const key = await distribution(outgoing, companion)
-    const nodes = key.senderKeyDistributionMessage
-        ? [await pairwise({ ...outgoing, corrupt: false }, companion, key)] : []
+    const known = keysKnown.get(companion)?.has(keyName(outgoing))
+    const nodes = known
+        ? [] : [await pairwise({ ...outgoing, corrupt: false }, companion, await distribution(outgoing))]
     const bytes = encodeWAMessage(sealed(outgoing))
     const ciphertext = await sender.phone.encryptForGroup(chat.id, sender.address, bytes)
     return [...nodes, node('enc', { v: 2, type: 'skmsg' }, outgoing.corrupt ? spoil(ciphertext) : ciphertext)]
@@ -140,7 +146,8 @@ export function enqueue(companion, stanza) {
 export async function deliver(companion, outgoing) {
     return companion.serially(async () => {
         const stanza = stanzaOf(outgoing, await body(outgoing, companion))
-        companion.sent.set(outgoing.id, { ...outgoing, stanza })
+        const brings = outgoing.encryption === 'sender-key' ? keyName(outgoing) : ''
+        companion.sent.set(outgoing.id, { ...outgoing, stanza, brings })
         const at = Date.now()
         enqueue(companion, stanza)
         return at
@@ -156,7 +163,7 @@ export async function deliverAgain(companion, outgoing, bundle, count) {
     await companion.serially(async () => {
         await outgoing.sender.phone.startSession(companion.address, bundle)
         const again = { ...outgoing, corrupt: false }
-        const key = outgoing.encryption === 'sender-key' ? await distribution(again, companion, true) : {}
+        const key = outgoing.encryption === 'sender-key' ? await distribution(again) : {}
         const enc = await pairwise(again, companion, { ...sealed(again), ...key }, { count: String(count) })
         enqueue(companion, stanzaOf(again, [enc]))
     })

@@ -1,5 +1,6 @@
 /** What a client says about what it was sent. Every word of it is kept, in order, for tests to look at. */
 import { child, children, node } from './nodes.js'
+import { wasRead } from './outgoing.js'
 import { sendAgain } from './retries.js'
 
 /** @typedef {import('baileys').BinaryNode} BinaryNode */
@@ -31,6 +32,7 @@ export async function heardReceipt(connection, receipt) {
     } else {
         for (const each of idsOf(receipt)) {
             const settled = companion?.queue.settle(each, 'message', connection.id)
+            if (settled && companion) wasRead(companion, each)
             hear(connection, 'receipt', { id: each, ...about, settled: Boolean(settled) })
         }
     }

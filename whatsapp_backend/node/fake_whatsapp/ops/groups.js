@@ -21,7 +21,8 @@ function group({ world }, args) {
 
 /** @param {FakeWhatsApp} server @param {Args} args something changes, and the account is told */
 function groupEvent({ world }, args) {
-    const { account, action, subject, description, on, seconds } = args
+    const { action, subject, description, on, seconds } = args
+    const devices = world.account(args.account).devices()
     const time = args.time ?? nowS()
     const id = args.id ?? stanzaId()
     if (action === 'create') {
@@ -38,7 +39,7 @@ function groupEvent({ world }, args) {
     }
     const stanza = groupNotification(found, id, change, changeGroup(found, action, change))
     const silent = args.queued === false
-    for (const companion of world.account(account).devices()) {
+    for (const companion of devices) {
         if (!silent) enqueue(companion, stanza)
         else companion.connection?.send(stanza)
     }

@@ -25,10 +25,12 @@ async function team(t, group = {}) {
     return { fake, client, say, kinds, change }
 }
 
-test('a sender key is given once to a device, and messages are read with it', async t => {
+test('a sender key is given until the device has it, and messages are read with it', async t => {
     const { client, say, kinds, fake } = await team(t)
-    for (const id of ['A1', 'A2']) await say(ANA, id)
-    await say(BEN, 'B1')
+    for (const [from, id] of [[ANA, 'A1'], [ANA, 'A2'], [BEN, 'B1']]) {
+        await say(from, id)
+        await fake.wait('receipt', { id })
+    }
     assert.deepEqual([kinds('A1'), kinds('A2'), kinds('B1')], [['pkmsg', 'skmsg'], ['skmsg'], ['pkmsg', 'skmsg']])
     for (const id of ['A1', 'A2', 'B1']) assert.equal((await client.message(id)).message.conversation, id)
     const { key } = await client.message('A2')
@@ -38,24 +40,28 @@ test('a sender key is given once to a device, and messages are read with it', as
 })
 
 test('under the other identity the key is given again, since a client files it under the sender', async t => {
-    const { client, say, kinds } = await team(t)
-    // One after the other: Baileys takes a message under one identity before an earlier one under the other.
+    const { client, say, kinds, fake } = await team(t)
     for (const [id, addressing] of [['A1', 'lid'], ['A2', 'pn'], ['A3', 'lid']]) {
         await say(ANA, id, { addressing })
         assert.equal((await client.message(id)).message.conversation, id)
+        await fake.wait('receipt', { id })
     }
     assert.deepEqual([kinds('A2'), kinds('A3')], [['msg', 'skmsg'], ['skmsg']])
 })
 
 test('when a member leaves or is removed, those who stay take new keys, and so on request', async t => {
     const { client, say, kinds, change, fake } = await team(t)
-    await say(ANA, 'A1')
+    const heard = async (/** @type {string} */ id) => {
+        await say(ANA, id)
+        await fake.wait('receipt', { id })
+    }
+    await heard('A1')
     const { members } = await change('remove', { by: ANA, members: [BEN] })
     assert.deepEqual(members, [`${ME}@s.whatsapp.net`, `${ANA}@s.whatsapp.net`])
-    await say(ANA, 'A2')
+    await heard('A2')
     await fake.op('rotate', { group: GROUP, of: ANA })
-    await say(ANA, 'A3')
-    await say(ANA, 'A4')
+    await heard('A3')
+    await heard('A4')
     assert.deepEqual([kinds('A2'), kinds('A3'), kinds('A4')], [['msg', 'skmsg'], ['msg', 'skmsg'], ['skmsg']])
     for (const id of ['A1', 'A2', 'A3', 'A4']) assert.equal((await client.message(id)).message.conversation, id)
 })
@@ -119,4 +125,17 @@ test('members edit and revoke their own messages, react to those of others, and 
     const { sent } = fake.server.world.companion(ME)
     assert.deepEqual(['E1', 'D1', 'D2', 'R1'].map(id => sent.get(id).stanza.attrs.edit), ['1', '8', '7', undefined])
     await client.until('messages.update', data => data[0].key.id === 'A1' && data[0].update.messageStubType === 1)
+})
+
+test('a flood of somebody new is read whole, in whatever order Baileys takes it', async t => {
+    const { fake, client } = await team(t)
+    const flood = (/** @type {any} */ args) => fake.op('messages', { account: ME, count: 60, from: ANA, ...args })
+    await Promise.all([
+        flood({ chat: GROUP, prefix: 'G' }), flood({ chat: GROUP, prefix: 'P', addressing: 'pn' }),
+        flood({ chat: ANA, prefix: 'C' }), flood({ chat: ANA, prefix: 'L', addressing: 'lid' })
+    ])
+    assert.equal((await fake.op('drained', { account: ME })).left, 0)
+    const { heard } = await fake.op('heard', { account: ME, event: 'retry' })
+    assert.deepEqual(heard, [])
+    assert.equal(new Set(client.ids()).size, 240)
 })

@@ -13,6 +13,7 @@ test('the first message of a contact starts a session, the next ones use it', as
     const { client } = await fake.linked(ME)
     await fake.op('person', { phone: ANA, name: 'Ana' })
     await fake.op('message', { account: ME, chat: ANA, id: 'A1', text: 'one', time: 1795328371 })
+    await fake.wait('receipt', { id: 'A1' })
     await fake.op('message', { account: ME, chat: ANA, id: 'A2', text: 'two' })
     const first = await client.message('A1')
     assert.equal(first.message.conversation, 'one')
