@@ -93,7 +93,7 @@ async def test_the_first_word_on_whose_number_a_lid_is_counts(store):
     assert await store.aliases(BEN, [LID]) == {}
 
 
-async def test_a_person_is_united_once(store):
+async def test_a_person_is_united_once_each_time_his_number_is_told(store):
     one = Alias(account=ANA, lid=LID, pn=PN, evidence="key", at_ms=2)
     two = Alias(account=BEN, lid=LID, pn=PN, evidence="key", at_ms=1)
     await keep(store, aliases=(one, two))
@@ -102,7 +102,7 @@ async def test_a_person_is_united_once(store):
     await keep(store, united=(two,))
     assert await store.ununited(9) == [one]
     await keep(store, aliases=(two,))
-    assert await store.ununited(9) == [one], "said again it is nothing new"
+    assert await store.ununited(9) == [two, one], "a survey that says it again has found more under the LID"
 
 
 async def test_documents_that_name_somebody_by_a_lid_are_found_until_they_do_not(store):
