@@ -2,7 +2,7 @@
  * What the bridge would have journaled where stock Baileys told of something.
  *
  * Standard input: rows `{label, event, data}`, one a line, as `JSON.stringify` wrote the engine's events down. Standard
- * output: for each row `{label, event, entries}`. What came as a stanza is put back into one and read by the code of the
+ * Standard input: rows `{label, event, data}`, one a line, as `JSON.stringify` wrote down what the engine told. Standard
  * bridge, as the gate and decryption do; everything else goes through the tap.
  */
 import assert from 'node:assert/strict'
