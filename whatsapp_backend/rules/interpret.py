@@ -22,8 +22,9 @@ from whatsapp_backend.domain.events import (
     Unreadable,
 )
 from whatsapp_backend.domain.journal import Entry
-from whatsapp_backend.rules.amending import amended_by, told_by_history
-from whatsapp_backend.rules.content import call_content, content_of, placeholder, stub_content
+from whatsapp_backend.rules.amending import amended_by, as_edited, edit_of_itself, told_by_history
+from whatsapp_backend.rules.amendments import merged
+from whatsapp_backend.rules.content import call_content, content_of, is_as_edited, placeholder, stub_content
 from whatsapp_backend.rules.identity import canonical_jid, chat_of, is_person, sender_lid_of, sender_of
 from whatsapp_backend.rules.receipts import receipt_events
 from whatsapp_backend.rules.told import ODD, given_name, identities_of_key, jid_of, listed, moment_ms, reason_of
@@ -43,6 +44,7 @@ _CALLS = frozenset({"offer", "offer_notice"})
 _MISSED = "timeout"
 _LONGEST_BODY = 65_536
 """WhatsApp's own limit. A longer text comes from a liar, and would not fit into a document with its versions."""
+_TOLD_WITH_IT = frozenset({"reactions", "pollUpdates", "userReceipt"})
 _NOTHING = Content(kind="unknown")
 """Of what shows nothing by itself."""
 
@@ -147,7 +149,7 @@ def _is_call_of_group(message: Mapping[str, Any]) -> bool:
 def _content(message: Mapping[str, Any]) -> Content | None:
     stub = message.get("messageStubType")
     if message.get("message") or not isinstance(stub, int) or not stub:
-        content = content_of(message.get("message") or {})
+        content = content_of(message.get("message") or {}) or as_edited(message)
     elif stub in _REVOKED_STUBS:
         return placeholder("revoked")
     else:
@@ -183,13 +185,15 @@ def _seen(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any], 
         key=_key(key, message),
         sender_lid=sender_lid_of(key),
         activity_at_ms=latest_ms if sent_at_ms > latest_ms else None,
-        amendments=_amendments(message, chat, sent_at_ms),
+        amendments=_amendments(message, content, chat, sent_at_ms),
     )
 
 
-def _amendments(message: Mapping[str, Any], chat: str, sent_at_ms: int) -> Amendments | None:
+def _amendments(message: Mapping[str, Any], content: Content, chat: str, sent_at_ms: int) -> Amendments | None:
     """What a history tells with the message."""
-    told = told_by_history(message, chat, sent_at_ms) if "reactions" in message or "userReceipt" in message else None
+    told = None if _TOLD_WITH_IT.isdisjoint(message) else told_by_history(message, chat, sent_at_ms)
+    if is_as_edited(content):
+        told = merged(told, edit_of_itself(message, sent_at_ms))
     if message.get("messageStubType") in _REVOKED_STUBS and not message.get("message"):
         by = sender_of(message["key"])
         revokes = {by: Mark(at_ms=sent_at_ms, lid=sender_lid_of(message["key"]), of=by)} if by else {}

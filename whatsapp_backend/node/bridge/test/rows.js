@@ -1,9 +1,9 @@
 /**
  * What the bridge would have journaled where stock Baileys told of something.
  *
- * Standard input: rows `{label, event, data}`, one a line, as `JSON.stringify` wrote the engine's events down. Standard
- * output: for each row `{label, event, entries}`. What came as a stanza is put back into one and read by the code of the
- * bridge, as the gate and decryption do; everything else goes through the tap.
+ * Standard input: rows `{label, event, data}`, one a line, the events of the engine as `JSON.stringify` writes them.
+ * Standard output: for each row `{label, event, entries}`. What came as a stanza is put back into one and read by the
+ * code of the bridge, as the gate and decryption do; everything else goes through the tap.
  */
 import assert from 'node:assert/strict'
 import { createInterface } from 'node:readline'
