@@ -53,7 +53,10 @@ def receipt(number: int) -> dict[str, Any]:
 async def test_the_largest_of_everything_lands_and_the_next_message_too(tmp_path: Path, firestore: Any) -> None:
     """A text of 1 MiB, 50,000 reactions, 2,000 receipts, 50 edits of 64 kB, polls of a thousand entries."""
     poll = {"name": "q" * 9999, "options": [{"optionName": f"option {n} " + "é" * 500} for n in range(1000)]}
-    snapshot = {"name": "q", "pollVotes": [{"optionName": f"{n} " + "é" * 500, "optionVoteCount": n} for n in range(1000)]}
+    snapshot = {
+        "name": "q",
+        "pollVotes": [{"optionName": f"{n} " + "é" * 500, "optionVoteCount": n} for n in range(1000)],
+    }
     told = [
         ("message", message("G", {"conversation": "😀" * (1 << 18)}, fromMe=True)),
         ("message", message("P1", {"pollCreationMessageV3": poll})),
@@ -71,7 +74,7 @@ async def test_the_largest_of_everything_lands_and_the_next_message_too(tmp_path
         took_s = time.monotonic() - began
         parked = await store.parked()
     thread = f"threads/{ACCOUNT}__{GROUP}"
-    found = await documents.read([thread, *(f"{thread}/messages/{id}" for id in ("G", "P1", "P2", "AFTER"))])
+    found = await documents.read([thread, *(f"{thread}/messages/{name}" for name in ("G", "P1", "P2", "AFTER"))])
     landed = {path.rpartition("/")[2]: document.fields for path, document in found.items()}
     assert parked == []
     assert landed["AFTER"]["body"] == "hi"
