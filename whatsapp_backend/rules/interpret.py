@@ -37,6 +37,7 @@ _STATUSES = (Status.NONE, Status.QUEUED, Status.SENT, Status.DELIVERED, Status.R
 _DAY_MS = 86_400_000
 """A sender's clock may be ahead of ours by so much; one who lies would pin his thread to the top for ever."""
 _REVOKED_STUB = 1
+_PEOPLE = ("remoteJid", "remoteJidAlt", "participant", "participantAlt")
 _LONGEST_BODY = 65_536
 """WhatsApp's own limit. A longer text comes from a liar, and would not fit into a document with its versions."""
 
@@ -79,6 +80,7 @@ def _debt(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
     key = payload["key"]
     once = bool(key.get("isViewOnce"))
     reason = "view-once" if once else str(payload.get("reason"))
+    _check(key)
     row = {**payload, "messageTimestamp": payload.get("messageTimestamp") or entry.new.received_at_ms // 1000}
     yield from identities_of_key(entry, key)
     seen = _seen(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.LIVE), row, placeholder(reason))
@@ -107,6 +109,7 @@ def _call(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
         key |= {"remoteJidAlt": alt} if alt else {}
     else:
         key |= {"participant": payload["from"]} | ({"participantAlt": alt} if alt else {})
+    _check(key)
     yield from identities_of_key(entry, key)
     content = call_content(str(payload["what"]), video=bool(payload.get("video")), group=bool(payload.get("group")))
     row = {"key": key, "messageTimestamp": payload.get("time") or entry.new.received_at_ms // 1000}
@@ -118,8 +121,7 @@ def _told(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any]) 
     if "key" not in message:
         raise ValueError("message that could not be decoded")
     key = message["key"]
-    if not isinstance(key["id"], str) or not key["id"] or not isinstance(key["remoteJid"], str):
-        raise ValueError("message without an id or a chat")
+    _check(key)
     yield from identities_of_key(entry, key)
     content = _content(message)
     if content is not None:
@@ -128,6 +130,15 @@ def _told(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any]) 
         yield from _push_name(entry, seen)
     elif message.get("message"):
         yield from amended_by(entry, order, message, moment_ms(message.get("messageTimestamp")))
+
+
+def _check(key: Mapping[str, Any]) -> None:
+    """That it names a message and a conversation. Raises ValueError."""
+    if not isinstance(key["id"], str) or not key["id"] or not isinstance(key["remoteJid"], str):
+        raise ValueError("message without an id or a chat")
+    for field in _PEOPLE:
+        if key.get(field):
+            jid_of(key[field])
 
 
 def _content(message: Mapping[str, Any]) -> Content | None:
@@ -208,7 +219,7 @@ def _key(key: Mapping[str, Any], message: Mapping[str, Any]) -> dict[str, Any]:
         "fromMe": bool(key.get("fromMe")),
         "timestamp": message.get("messageTimestamp"),
     }
-    for field in ("remoteJidAlt", "participant", "participantAlt"):
+    for field in _PEOPLE[1:]:
         if key.get(field):
             kept[field] = canonical_jid(key[field])
     return kept
