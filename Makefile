@@ -68,6 +68,9 @@ emulator: setup need-java ## Say where the Firestore emulator is, or how to get 
 orders: setup ## Apply a conversation in a thousand orders: ORDERS=1000 SEED=1
 	@ORDERS=$${ORDERS:-1000} ORDERS_SEED=$${SEED:-1} .venv/bin/pytest -q -n 0 tests/property/test_conversation_orders.py
 
+fuzz: setup ## Feed it what is wrong until Ctrl-C; SEED=… tries one round again
+	@.venv/bin/python tests/property/fuzzing.py $${SEED:-}
+
 clean: ## Delete what make has made
 	@rm -rf .venv $(NODE_DIR)/node_modules $(FLUTTER_DIR)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

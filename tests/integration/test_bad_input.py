@@ -74,7 +74,7 @@ async def test_the_largest_of_everything_lands_and_the_next_message_too(tmp_path
         took_s = time.monotonic() - began
         parked = await store.parked()
     thread = f"threads/{ACCOUNT}__{GROUP}"
-    found = await documents.read([thread, *(f"{thread}/messages/{one}" for one in ("G", "P1", "P2", "AFTER"))])
+    found = await documents.read([thread, *(f"{thread}/messages/{name}" for name in ("G", "P1", "P2", "AFTER"))])
     landed = {path.rpartition("/")[2]: document.fields for path, document in found.items()}
     assert parked == []
     assert landed["AFTER"]["body"] == "hi"

@@ -10,6 +10,7 @@ from world import World, a_world
 
 from whatsapp_backend.domain.journal import Entry
 from whatsapp_backend.rules import gathering
+from whatsapp_backend.testing.memory_documents import MemoryDocuments
 
 _SERVER_TIMES = ("createdAt", "syncedAt", "tsServer", "updatedAt")
 _WINDOWS = (1, 20, 300, 1000)
@@ -21,9 +22,11 @@ of messages is lost, but for those that something waits for: only their document
 """
 
 
-async def applied(plan: Plan) -> World:
+async def applied(plan: Plan, watch: Callable[[MemoryDocuments], None] | None = None) -> World:
     """A world in which these landed so, and in which nothing is left to be done."""
     async with a_world() as world:
+        if watch:
+            watch(world.documents)
         for window, then in plan:
             await world.publisher.land_entries(window)
             if then == "rest":

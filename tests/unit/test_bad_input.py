@@ -133,6 +133,8 @@ OTHERS: dict[str, tuple[str, Any]] = {
     "reading of 1 MiB": ("receipt", receipt("read-self", "G", chat=LONG_JID)),
     "call by nobody": ("call", {"what": "offer", "id": "C", "chat": ANA}),
     "call by a number": ("call", {"what": "offer", "id": 7, "chat": 7, "from": 7}),
+    "call whose id is a number": ("call", {"what": "offer", "id": 7, "chat": ANA, "from": ANA, "time": AT}),
+    "debt whose id is a number": ("debt", {"key": {"remoteJid": ANA, "id": 7}, "reason": "absent"}),
     "call by 1 MiB": ("call", {"what": "offer", "id": "C", "chat": LONG_JID, "from": LONG_JID, "time": AT}),
     "call at an odd time": ("call", {"what": "offer", "id": "C", "chat": ANA, "from": ANA, "time": "now"}),
     "debt of nothing": ("debt", {"key": {}, "reason": "absent"}),

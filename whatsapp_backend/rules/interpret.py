@@ -42,6 +42,7 @@ _REVOKED_STUBS = frozenset({1, 132})
 _GROUP_CALL_STUBS = frozenset({45, 46})
 _CALLS = frozenset({"offer", "offer_notice"})
 _MISSED = "timeout"
+_PEOPLE = ("remoteJid", "remoteJidAlt", "participant", "participantAlt")
 _LONGEST_BODY = 65_536
 """WhatsApp's own limit. A longer text comes from a liar, and would not fit into a document with its versions."""
 _TOLD_WITH_IT = frozenset({"reactions", "pollUpdates", "userReceipt"})
@@ -87,6 +88,7 @@ def _debt(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
     key = payload["key"]
     once = bool(key.get("isViewOnce"))
     reason = "view-once" if once else str(payload.get("reason"))
+    _check(key)
     row = {**payload, "messageTimestamp": payload.get("messageTimestamp") or entry.new.received_at_ms // 1000}
     yield from identities_of_key(entry, key)
     seen = _seen(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.LIVE), row, placeholder(reason))
@@ -116,6 +118,7 @@ def _call(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
         key |= {"remoteJidAlt": alt} if alt else {}
     else:
         key |= {"participant": payload["from"]} | ({"participantAlt": alt} if alt else {})
+    _check(key)
     yield from identities_of_key(entry, key)
     content = call_content(str(payload["what"]), video=bool(payload.get("video")), group=group)
     row = {"key": key, "messageTimestamp": payload.get("time") or entry.new.received_at_ms // 1000}
@@ -127,8 +130,7 @@ def _told(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any]) 
     if "key" not in message:
         raise ValueError("message that could not be decoded")
     key = message["key"]
-    if not isinstance(key["id"], str) or not key["id"] or not isinstance(key["remoteJid"], str):
-        raise ValueError("message without an id or a chat")
+    _check(key)
     yield from identities_of_key(entry, key)
     if origin is Origin.DERIVED and _is_call_of_group(message):
         return  # the engine takes the caller's own conversation for the group's
@@ -144,6 +146,15 @@ def _told(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any]) 
 
 def _is_call_of_group(message: Mapping[str, Any]) -> bool:
     return message.get("messageStubType") in _GROUP_CALL_STUBS or "call" in (message.get("message") or {})
+
+
+def _check(key: Mapping[str, Any]) -> None:
+    """That it names a message and a conversation. Raises ValueError."""
+    if not isinstance(key["id"], str) or not key["id"] or not isinstance(key["remoteJid"], str):
+        raise ValueError("message without an id or a chat")
+    for field in _PEOPLE:
+        if key.get(field):
+            jid_of(key[field])
 
 
 def _content(message: Mapping[str, Any]) -> Content | None:
@@ -227,7 +238,7 @@ def _key(key: Mapping[str, Any], message: Mapping[str, Any]) -> dict[str, Any]:
         "fromMe": bool(key.get("fromMe")),
         "timestamp": message.get("messageTimestamp"),
     }
-    for field in ("remoteJidAlt", "participant", "participantAlt"):
+    for field in _PEOPLE[1:]:
         if key.get(field):
             kept[field] = canonical_jid(key[field])
     return kept
