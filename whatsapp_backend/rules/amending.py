@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from whatsapp_backend.domain.amendments import Amendments, Edit, Handled, Mark
-from whatsapp_backend.domain.events import Amended
+from whatsapp_backend.domain.events import Amended, Content
 from whatsapp_backend.domain.journal import Entry
 from whatsapp_backend.domain.moments import YEAR_10000_MS
 from whatsapp_backend.rules.amendments import edit_key
@@ -90,11 +91,32 @@ def _protocol(
     return None
 
 
+def as_edited(message: Mapping[str, Any]) -> Content | None:
+    """What a message shows that is told by its last edit alone: a history puts that where the message was."""
+    protocol = unwrapped(message.get("message") or {}).get("protocolMessage")
+    if not isinstance(protocol, Mapping) or protocol.get("type") != _EDIT:
+        return None
+    if protocol["key"].get("id") != message["key"]["id"]:
+        return None
+    shown = content_of(protocol.get("editedMessage") or {})
+    return replace(shown, details={**(shown.details or {}), "asEdited": True}) if shown else None
+
+
+def edit_of_itself(message: Mapping[str, Any], sent_at_ms: int) -> Amendments | None:
+    """The edit in a message that is told so."""
+    key = message["key"]
+    by = sender_of(key)
+    told = _told(unwrapped(message["message"]), key, by, sender_lid_of(key), sent_at_ms) if by else None
+    return told[1] if told else None
+
+
 def told_by_history(row: Mapping[str, Any], chat: str, sent_at_ms: int) -> Amendments | None:
-    """What a row of a history says happened to its message: who reacted, who had it when."""
+    """What a row of a history says happened to its message: who reacted, who voted, who had it when."""
     reactions = dict(_each(row, "reactions", lambda told: _reaction_in(told, chat, sent_at_ms)))
+    votes = dict(_each(row, "pollUpdates", lambda told: _vote_in(told, chat, sent_at_ms)))
     receipts = dict(_each(row, "userReceipt", _receipt_in))
-    return Amendments(reactions=reactions, receipts=receipts) if reactions or receipts else None
+    told = Amendments(reactions=reactions, votes=votes, receipts=receipts)
+    return told if reactions or votes or receipts else None
 
 
 def _reaction_in(told: Mapping[str, Any], chat: str, sent_at_ms: int) -> tuple[str, Mark] | None:
@@ -105,6 +127,13 @@ def _reaction_in(told: Mapping[str, Any], chat: str, sent_at_ms: int) -> tuple[s
         return None
     at_ms = _ms(told.get("senderTimestampMs"), sent_at_ms)
     return by, Mark(at_ms=at_ms, lid=sender_lid_of(key), of=None, text=text[:_LONGEST_REACTION])
+
+
+def _vote_in(told: Mapping[str, Any], chat: str, sent_at_ms: int) -> tuple[str, Mark] | None:
+    key = {"remoteJid": chat, **told["pollUpdateMessageKey"]}
+    by = sender_of(key)
+    at_ms = _ms(told.get("senderTimestampMs"), sent_at_ms)
+    return (by, Mark(at_ms=at_ms, lid=sender_lid_of(key), of=None)) if by else None
 
 
 def _receipt_in(told: Mapping[str, Any]) -> tuple[str, Handled] | None:

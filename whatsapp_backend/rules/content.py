@@ -21,6 +21,7 @@ __all__ = [
     "WRAPPERS",
     "call_content",
     "content_of",
+    "is_as_edited",
     "placeholder",
     "preview_of",
     "richness",
@@ -86,6 +87,7 @@ NOT_SHOWN: Final = frozenset(_KEYS | _OF_OTHERS)
 DETAIL_FIELDS: Final = frozenset(
     {
         "album",
+        "asEdited",
         "calendarEvent",
         "call",
         "choices",
@@ -138,7 +140,7 @@ def content_of(message: Proto) -> Content | None:
 def richness(content: Content) -> int:
     """How much a sighting shows: it is missing, we do not know it, we have a part of it, or all of it.
 
-    A part is a file that cannot be fetched, or a call of which the end is not known.
+    A part is a file that cannot be fetched, a call of which the end is not known, or the last text without the first.
     """
     match content.kind:
         case "placeholder":
@@ -147,9 +149,16 @@ def richness(content: Content) -> int:
             return 1
         case "call" if not calls.is_over((content.details or {}).get("call")):
             return 2
+        case _ if is_as_edited(content):
+            return 2
         case kind if kind in MEDIA_KINDS and not (content.media and content.media.get("mediaKey")):
             return 2
     return 3
+
+
+def is_as_edited(content: Content) -> bool:
+    """Whether it is what an edit made of the message: what was sent first is not known."""
+    return bool(content.details) and (content.details or {}).get("asEdited") is True
 
 
 def unwrapped(message: Proto) -> Proto:

@@ -22,8 +22,9 @@ from whatsapp_backend.domain.events import (
     Unreadable,
 )
 from whatsapp_backend.domain.journal import Entry
-from whatsapp_backend.rules.amending import amended_by, told_by_history
-from whatsapp_backend.rules.content import call_content, content_of, placeholder, stub_content
+from whatsapp_backend.rules.amending import amended_by, as_edited, edit_of_itself, told_by_history
+from whatsapp_backend.rules.amendments import merged
+from whatsapp_backend.rules.content import call_content, content_of, is_as_edited, placeholder, stub_content
 from whatsapp_backend.rules.identity import canonical_jid, chat_of, is_person, sender_lid_of, sender_of
 from whatsapp_backend.rules.receipts import receipt_events
 from whatsapp_backend.rules.told import ODD, given_name, identities_of_key, jid_of, listed, moment_ms, reason_of
@@ -39,6 +40,9 @@ _DAY_MS = 86_400_000
 _REVOKED_STUB = 1
 _LONGEST_BODY = 65_536
 """WhatsApp's own limit. A longer text comes from a liar, and would not fit into a document with its versions."""
+_TOLD_WITH_IT = frozenset({"reactions", "pollUpdates", "userReceipt"})
+_NOTHING = Content(kind="unknown")
+"""Of what shows nothing by itself."""
 
 
 def events_of(entry: Entry) -> list[Event]:
@@ -83,7 +87,7 @@ def _debt(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
     yield from identities_of_key(entry, key)
     seen = _seen(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.LIVE), row, placeholder(reason))
     yield seen
-    yield from _push_name(entry, seen)
+    yield from _push_name(seen, entry.new.received_at_ms)
     if not once:
         yield Owed(
             order=seen.order,
@@ -125,15 +129,16 @@ def _told(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any]) 
     if content is not None:
         seen = _seen(entry, order, origin, message, content)
         yield seen
-        yield from _push_name(entry, seen)
+        yield from _push_name(seen, entry.new.received_at_ms)
     elif message.get("message"):
         yield from amended_by(entry, order, message, moment_ms(message.get("messageTimestamp")))
+        yield from _push_name(_seen(entry, order, origin, message, _NOTHING), entry.new.received_at_ms)
 
 
 def _content(message: Mapping[str, Any]) -> Content | None:
     stub = message.get("messageStubType")
     if message.get("message") or not isinstance(stub, int) or not stub:
-        content = content_of(message.get("message") or {})
+        content = content_of(message.get("message") or {}) or as_edited(message)
     elif stub == _REVOKED_STUB:
         return placeholder("revoked")
     else:
@@ -169,13 +174,15 @@ def _seen(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any], 
         key=_key(key, message),
         sender_lid=sender_lid_of(key),
         activity_at_ms=latest_ms if sent_at_ms > latest_ms else None,
-        amendments=_amendments(message, chat, sent_at_ms),
+        amendments=_amendments(message, content, chat, sent_at_ms),
     )
 
 
-def _amendments(message: Mapping[str, Any], chat: str, sent_at_ms: int) -> Amendments | None:
+def _amendments(message: Mapping[str, Any], content: Content, chat: str, sent_at_ms: int) -> Amendments | None:
     """What a history tells with the message."""
-    told = told_by_history(message, chat, sent_at_ms) if "reactions" in message or "userReceipt" in message else None
+    told = None if _TOLD_WITH_IT.isdisjoint(message) else told_by_history(message, chat, sent_at_ms)
+    if is_as_edited(content):
+        told = merged(told, edit_of_itself(message, sent_at_ms))
     if message.get("messageStubType") == _REVOKED_STUB and not message.get("message"):
         by = sender_of(message["key"])
         revokes = {by: Mark(at_ms=sent_at_ms, lid=sender_lid_of(message["key"]), of=by)} if by else {}
@@ -183,14 +190,15 @@ def _amendments(message: Mapping[str, Any], chat: str, sent_at_ms: int) -> Amend
     return told
 
 
-def _push_name(entry: Entry, seen: MessageSeen) -> Iterator[PersonTold]:
+def _push_name(seen: MessageSeen, received_at_ms: int) -> Iterator[PersonTold]:
+    """What its sender calls himself, also beside what is no message of its own: the engine tells of it nowhere else."""
     if seen.sender_name and seen.sender and is_person(seen.sender):
         yield PersonTold(
             order=seen.order,
-            account=entry.account,
+            account=seen.account,
             jid=seen.sender,
             lid=seen.sender_lid if seen.sender_lid != seen.sender else None,
-            clock=min(seen.sent_at_ms, entry.new.received_at_ms),
+            clock=min(seen.sent_at_ms, received_at_ms),
             names={NameRank.PUSHED: seen.sender_name},
         )
 

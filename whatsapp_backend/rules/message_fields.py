@@ -11,6 +11,7 @@ from whatsapp_backend.domain.events import Amended, Content, Origin, Status
 from whatsapp_backend.domain.moments import YEAR_10000_MS, at_ms
 from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.rules import amendments
+from whatsapp_backend.rules.content import is_as_edited
 from whatsapp_backend.rules.document_ids import thread_id
 from whatsapp_backend.rules.identity import ME, canonical_jid, lid_among, sender_lid_of, sender_of
 from whatsapp_backend.rules.messages import FOREIGN, state_of
@@ -95,7 +96,8 @@ def _amended_fields(state: MessageState, shown: Shown) -> dict[str, Any]:
     original = shown.original
     if told.edits:
         counting = [edit_id for edit_id, _ in shown.edits]
-        fields["versions"] = amendments.versions(told, original.body, state.sent_at_ms, counting)
+        versions = amendments.versions(told, original.body, state.sent_at_ms, counting)
+        fields["versions"] = versions[1:] if is_as_edited(original) else versions
     if shown.edits:
         fields |= {"edited": True, "editedAtMs": shown.edits[-1][1].at_ms, "editedAt": at_ms(shown.edits[-1][1].at_ms)}
     if shown.revoked:

@@ -77,8 +77,10 @@ def merged(one: ThreadState, other: ThreadState) -> ThreadState:
     )
 
 
-def _newness(state: ThreadState) -> tuple[int, str, int, int, int]:
-    return (state.last_at_ms, state.last_id, state.last_version, state.last_richness, -state.last_order)
+def _newness(state: ThreadState) -> tuple[int, str, int, int, int, str]:
+    """Of what is the same in all else, the one that says whose it is: a name may come with a later sighting."""
+    place = (state.last_at_ms, state.last_id)
+    return (*place, state.last_version, state.last_richness, -state.last_order, state.last_sender_name or "")
 
 
 def dumped(state: ThreadState) -> bytes:
