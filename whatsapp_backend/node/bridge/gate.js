@@ -16,6 +16,14 @@ const PAIRING = 'CB:iq,type:set,pair-device'
 const AFTER_THE_END = new Set(['close', 'error'])
 const STANZA = 'CB:'
 
+/**
+ * The end of a call need not say again which group was called.
+ * @param {{of: string, key: Record<string, string>}} derived
+ * @param {{key: Record<string, string>} | undefined} before what was known of the same id
+ */
+const withGroup = (derived, before) =>
+    (before?.key.remoteJid && !derived.key.remoteJid ? { ...derived, key: before.key } : derived)
+
 export class Gate {
     /** @type {{passes: Promise<void> | null, pass: () => void}[]} */
     #waiting = []
@@ -119,7 +127,7 @@ export class Gate {
             }
         } else {
             const derived = keyOfDerived(node, this.#of.me())
-            if (derived) this.#of.derived.add(derived.id, derived)
+            if (derived) this.#of.derived.add(derived.id, withGroup(derived, this.#of.derived.about(derived.id)))
             entries = [stanzaEntry(node, this.#of.me())]
         }
         const passes = entries.length ? link.commit({ entries }) : null

@@ -64,7 +64,17 @@ export function headOf(attrs, me) {
     const { fullMessage } = decodeMessageNode({ tag: 'message', attrs }, me?.id ?? '', me?.lid ?? '')
     const { key } = fullMessage
     if (key.fromMe && !isJidGroup(key.remoteJid ?? '')) key.remoteJidAlt = otherNameOfChat(attrs, key, me)
+    else if (key.participant && !isJidGroup(key.remoteJid ?? '')) nameAuthor(key)
     return fullMessage
+}
+
+/**
+ * Of a status the engine takes the other name of its author for that of the chat.
+ * @param {import('baileys').WAMessageKey} key
+ */
+function nameAuthor(key) {
+    key.participantAlt ??= key.remoteJidAlt
+    delete key.remoteJidAlt
 }
 
 /**

@@ -97,14 +97,14 @@ export class Tap {
     }
 
     /**
-     * The engine loses the other identity of who is behind a notification or a call.
+     * The engine loses the other identity of who is behind a notification or a call, and the group that is called.
      * @param {any} message
      */
     #named(message) {
         const known = this.#of.derived.about(message.key?.id)
         const who = message.key?.participant || message.key?.remoteJid
         const isSame = known && jidNormalizedUser(known.of) === jidNormalizedUser(who)
-        return isSame ? { ...message, key: { ...known.key, ...message.key } } : message
+        return isSame ? { ...message, key: { ...message.key, ...known.key } } : message
     }
 
     /** @param {any} message */

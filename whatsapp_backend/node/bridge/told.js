@@ -149,6 +149,15 @@ export function keyOfDerived(node, me) {
         return { id, of: attrs.participant, key }
     }
     if (node.tag !== 'call') return undefined
-    const { id, from, fromAlt } = call(node, me)
-    return fromAlt ? { id, of: from ?? '', key: { remoteJidAlt: fromAlt } } : undefined
+    const { id, from, fromAlt, chat, group } = call(node, me)
+    /** @type {Record<string, string>} */
+    const key = {}
+    if (group && from && chat && isJidGroup(chat)) { // of a call of a group the engine knows the caller only
+        key.remoteJid = chat
+        key.participant = from
+        if (fromAlt) key.participantAlt = fromAlt
+    } else if (fromAlt) {
+        key.remoteJidAlt = fromAlt
+    }
+    return Object.keys(key).length ? { id, of: from ?? '', key } : undefined
 }
