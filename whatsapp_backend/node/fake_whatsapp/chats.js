@@ -2,7 +2,8 @@
 
 /**
  * @typedef {{id: string, from_me: boolean, time: number, text?: string, participant?: string, name?: string,
- *   message?: import('baileys').proto.IMessage}} Stored
+ *   message?: import('baileys').proto.IMessage, web?: Record<string, any>}} Stored `web`: what else its row
+ *   in a history tells
  */
 
 export class Chats {

@@ -16,9 +16,9 @@ const { Status } = proto.WebMessageInfo
  * @returns {proto.IWebMessageInfo}
  */
 export function webMessage(chat, stored) {
-    const { id, from_me: fromMe, time, participant, name, text } = stored
+    const { id, from_me: fromMe, time, participant, name, text, web } = stored
     const author = participant && isGroup(chat) && !fromMe ? participant : undefined
-    return {
+    const row = {
         key: { remoteJid: chat, fromMe, id, participant: author },
         messageTimestamp: time,
         status: fromMe ? Status.DELIVERY_ACK : undefined,
@@ -26,4 +26,5 @@ export function webMessage(chat, stored) {
         participant: author,
         message: stored.message ?? { conversation: text ?? '' }
     }
+    return web ? proto.WebMessageInfo.fromObject({ ...row, ...web }) : row
 }
