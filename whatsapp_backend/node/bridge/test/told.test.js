@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { readStanza } from '../entries.js'
+import { headOf } from '../messages.js'
+import { keyOfDerived } from '../told.js'
 
 const ME = '15550001111@s.whatsapp.net'
 const MY_LID = '88000000001111@lid'
@@ -78,6 +80,22 @@ test('a call is from who called, and its chat is who we talk to', () => {
         { from: MY_LID, chat: ANA_LID, id: 'C', time, what: 'accept', own: true })
     assert.deepEqual(call({ from: ANA_LID }, 'offer_notice', { ...creator, 'group-jid': GROUP, media: 'video' }),
         { from: ANA_LID, fromAlt: ANA, chat: GROUP, id: 'C', time, what: 'offer', video: true, group: true })
+})
+
+test('a call of a group is known by the group, with the caller as the participant', () => {
+    const of = (/** @type {any} */ inner) =>
+        keyOfDerived(node('call', { ...T, id: 'S', from: ANA_LID }, [node('offer', { 'call-id': 'C', ...inner })]), me)
+    const creator = { 'call-creator': ANA_LID, caller_pn: ANA }
+    assert.deepEqual(of({ ...creator, 'group-jid': GROUP })?.key,
+        { remoteJid: GROUP, participant: ANA_LID, participantAlt: ANA })
+    assert.deepEqual(of(creator)?.key, { remoteJidAlt: ANA })
+    assert.equal(of({ 'call-creator': ANA_LID, 'group-jid': 'odd' })?.key, undefined)
+})
+
+test('the other name of who posted a status is his, not that of the chat', () => {
+    const attrs = { ...T, id: 'S', from: 'status@broadcast', participant: ANA, participant_lid: ANA_LID }
+    const { key } = headOf(attrs, me)
+    assert.deepEqual([key.participant, key.participantAlt, key.remoteJidAlt], [ANA, ANA_LID, undefined])
 })
 
 test('whatever else is in the place of a receipt, a notification or a call is read or refused, and never more', () => {
