@@ -14,6 +14,7 @@ from typing import Any
 from bench import corpus
 from whatsapp_backend.adapters.firestore.client import close, firestore_client
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
+from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
 from whatsapp_backend.adapters.local_firestore import LocalFirestore
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.clock import SystemClock
@@ -87,6 +88,8 @@ async def _path(emulator: LocalFirestore, *, waiting: Iterable[NewEntry] = ()) -
                     lander=Lander(documents, _CLOCK),
                     clock=_CLOCK,
                     on_published=lambda _: None,
+                    queries=FirestoreQueries(client),
+                    survey=False,
                 )
                 await _journal(store, waiting)
                 running = tasks.create_task(publisher.run())

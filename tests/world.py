@@ -56,7 +56,8 @@ class World:
             lander=self.lander,
             clock=Quick(),
             on_published=self.windows.append,
-            queries=documents if survey else None,
+            queries=documents,
+            survey=survey,
         )
         self._sources = 0
 

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
+from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
 from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.journal import Commit, NewEntry
@@ -39,7 +40,7 @@ def message(
 class DaemonWrites:
     """A journal in memory, and the publisher and account documents of the daemon over a Firestore."""
 
-    def __init__(self, store: MemoryStore, documents: FirestoreDocuments) -> None:
+    def __init__(self, store: MemoryStore, documents: FirestoreDocuments, queries: FirestoreQueries) -> None:
         clock = SystemClock()
         lander = Lander(documents, clock)
         self.documents = documents
@@ -53,6 +54,8 @@ class DaemonWrites:
             lander=lander,
             clock=clock,
             on_published=self._accounts.on_published,
+            queries=queries,
+            survey=False,
         )
         self._commits = 0
 

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
+from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
 from whatsapp_backend.adapters.sqlite_store.store import SqliteStore
 from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.domain.journal import Commit, NewEntry
@@ -70,7 +71,7 @@ async def test_the_largest_of_everything_lands_and_the_next_message_too(tmp_path
     async with SqliteStore.opened(tmp_path / "state") as store:
         await journal(store, told)
         began = time.monotonic()
-        await settle(store, documents)
+        await settle(store, documents, FirestoreQueries(firestore))
         took_s = time.monotonic() - began
         parked = await store.parked()
     thread = f"threads/{ACCOUNT}__{GROUP}"
@@ -104,7 +105,7 @@ async def journal(store: SqliteStore, told: Iterable[tuple[str, dict[str, Any]]]
         await store.commit(Commit(account=ACCOUNT, id=f"c{start}", entries=entries))
 
 
-async def settle(store: SqliteStore, documents: FirestoreDocuments) -> None:
+async def settle(store: SqliteStore, documents: FirestoreDocuments, queries: FirestoreQueries) -> None:
     """Publish until nothing is left."""
     clock = SystemClock()
     publisher = Publisher(
@@ -115,6 +116,8 @@ async def settle(store: SqliteStore, documents: FirestoreDocuments) -> None:
         lander=Lander(documents, clock),
         clock=clock,
         on_published=lambda _: None,
+        queries=queries,
+        survey=False,
     )
     running = asyncio.create_task(publisher.run())
     try:

@@ -512,7 +512,7 @@ async def test_rows_become_the_documents_that_are_written_down(
 
 
 RECOVERED = of.message("M16", chat=ANA, at=OF_OLD, body="recovered", name="Ana") | CALLED_ANA
-RECOVERED_THREAD = ana("M16", at=AT + 6, preview="recovered", name="Ana", by="Ana")
+RECOVERED_THREAD = ana("M16", at=OF_OLD, preview="recovered", name="Ana", by="Ana")
 
 
 async def recovered(rows: list[Journaled], order: str) -> Documents:
@@ -539,10 +539,10 @@ async def test_the_placeholder_of_a_row_gives_way_to_the_answer_of_another(rows:
 
 
 @pytest.mark.parametrize("order", ["as it came", "reversed"])
-async def test_a_thread_does_not_go_back_where_two_sightings_of_a_message_tell_two_times(
+async def test_the_thread_follows_a_message_whose_answer_tells_an_earlier_time(
     rows: list[Journaled], order: str
 ) -> None:
-    """The message has the earlier one; its thread stays where the later one put it, whichever came first."""
+    """Two sightings of M16 tell two times, and the earlier one counts, for the thread as well."""
     landed = await recovered(rows, order)
     assert not differences({path: landed[path] for path in RECOVERED_THREAD}, RECOVERED_THREAD)
 

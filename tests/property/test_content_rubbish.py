@@ -98,7 +98,7 @@ def lands(content: Content) -> None:
     assert content.kind != "unknown" or content.content_kind
     preview = preview_of(content)
     assert 0 < len(preview) <= 100 and "\n" not in preview
-    assert richness(content) in range(4)
+    assert richness(content) in range(5)
 
 
 def shaped(type_name: str, depth: int) -> st.SearchStrategy:

@@ -10,6 +10,7 @@ from whatsapp_backend.domain.events import Content
 from whatsapp_backend.rules.content import (
     DETAIL_FIELDS,
     NOT_SHOWN,
+    NOTHING,
     WRAPPERS,
     call_content,
     content_of,
@@ -735,6 +736,7 @@ def test_what_shows_more_is_richer():
     offer = call_content("offer", video=False, group=False)
     steps = [
         [placeholder("Key used already")],
+        [Content(kind=NOTHING)],
         [content_of({"albumMessage": {}}), content_of({"new": {"text": "x"}})],
         [content_of({"imageMessage": {}}), offer, content_of({"call": {}})],
         [
@@ -748,7 +750,7 @@ def test_what_shows_more_is_richer():
             stub_content(27, [], None),
         ],
     ]
-    assert [{richness(content) for content in step} for step in steps] == [{0}, {1}, {2}, {3}]
+    assert [{richness(content) for content in step} for step in steps] == [{0}, {1}, {2}, {3}, {4}]
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,8 @@ class Progress:
     moved: tuple[Moved, ...] = ()
     """Of messages and of threads."""
     unread: tuple[Unread, ...] = ()
+    not_unread: tuple[Unread, ...] = ()
+    """What was counted, and turned out to be no message."""
     read: tuple[tuple[str, int], ...] = ()
     """(thread, moment in ms): what is not newer is unread no longer."""
     aliases: tuple[Alias, ...] = ()

@@ -14,7 +14,8 @@ from whatsapp_backend.domain.events import Content, Origin, Status
 class MessageState:
     """A message. `first`, `content_order` and `name_order` say which sighting each part is from.
 
-    Without `content` there was no sighting yet, only amendments: it is no document, and waits for its message.
+    Without `content` there was no sighting yet, only amendments: it is no document, and waits for its message. So does
+    what is known to be no message of its own (`messages.is_here`), unless a placeholder landed for it before.
     """
 
     account: str
@@ -23,7 +24,7 @@ class MessageState:
     sender: str | None
     sent_at_ms: int
     active_at_ms: int
-    """How far it moves its thread: the latest time that was told of it, as far as that can be believed."""
+    """How far it moves its thread: its own time, where that can be believed."""
     first: int
     sync_source: str
     offline: bool

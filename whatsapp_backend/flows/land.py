@@ -154,7 +154,7 @@ class Lander:
         due = []
         now_ms = self._clock.wall_ms()
         for slot in slots:
-            waiting = landing.to_wait(slot, now_ms) if slot.incoming.content is None else None
+            waiting = landing.to_wait(slot, now_ms)
             if waiting is not None:
                 landed.waiting.append(waiting)
                 continue

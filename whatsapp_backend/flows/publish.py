@@ -31,6 +31,7 @@ from whatsapp_backend.flows.survey import Surveyor
 from whatsapp_backend.flows.unite import Unite
 from whatsapp_backend.flows.window import WindowLander
 from whatsapp_backend.ports import Consumers, DocumentQueries, Identities, Journal, Mirror
+from whatsapp_backend.rules.content import NOTHING
 from whatsapp_backend.rules.interpret import events_of
 
 log = structlog.get_logger()
@@ -79,7 +80,7 @@ class Backlog:
 class Publisher:
     """The consumer `documents`. `nudge` tells it that there may be something new.
 
-    Without `queries` nothing is known of what others wrote: for a database in which there is nothing else.
+    Without `survey` nothing is known of what others wrote: for a database in which there is nothing else.
     """
 
     def __init__(
@@ -92,7 +93,8 @@ class Publisher:
         lander: Lander,
         clock: Clock,
         on_published: Callable[[Published], None],
-        queries: DocumentQueries | None = None,
+        queries: DocumentQueries,
+        survey: bool = True,
     ) -> None:
         self._journal = journal
         self._mirror = mirror
@@ -102,7 +104,7 @@ class Publisher:
         self._on_published = on_published
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
-        self._windows = WindowLander(mirror, lander, clock)
+        self._windows = WindowLander(mirror, queries, lander, clock)
         self._flush = Flush(mirror=mirror, lander=lander, clock=clock, keep=self._advance, consumer=CONSUMER)
         self._unite = Unite(
             mirror=mirror,
@@ -113,7 +115,7 @@ class Publisher:
             consumer=CONSUMER,
         )
         self._late = Late(mirror=mirror, windows=self._windows, clock=clock, keep=self._keep, consumer=CONSUMER)
-        self._surveyor = queries and Surveyor(
+        self._surveyor = survey and Surveyor(
             queries=queries,
             mirror=mirror,
             identities=identities,
@@ -215,7 +217,7 @@ class Publisher:
         events, aliases = await identified(told, self._identities)
         window, progress = await self._windows.land(events, consumer=CONSUMER, cursor=cursor, aliases=aliases)
         await self._keep(progress)
-        seen = [event for event in events if isinstance(event, MessageSeen)]
+        seen = [event for event in events if isinstance(event, MessageSeen) and event.content.kind != NOTHING]
         skipped = window.landed.unchanged
         return Published(
             seen=seen,

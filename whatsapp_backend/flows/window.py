@@ -12,16 +12,20 @@ import structlog
 
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.domain.events import PARTS, Amended, ChatRead, Event, MessageSeen, Owed, Unreadable
-from whatsapp_backend.domain.mirror import Alias, Debt, Nameless, Progress, Unread
+from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Nameless, Progress, Unread
+from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.flows.land import Landed, Lander
-from whatsapp_backend.ports import Mirror
+from whatsapp_backend.ports import DocumentQueries, Mirror
 from whatsapp_backend.rules import debts, gathering, landing, messages, threads
 from whatsapp_backend.rules.document_ids import thread_id, thread_path
+from whatsapp_backend.rules.gathering import State
 from whatsapp_backend.rules.landing import Arrival, Slot
 from whatsapp_backend.rules.unread import is_unread
 
 log = structlog.get_logger()
 
+_LOOKED_BACK = 20
+"""So many messages are looked through for the newest that shows."""
 _Parked = tuple[int, str, str]
 """(order, account, reason)"""
 
@@ -42,8 +46,9 @@ class WindowLanded:
 class WindowLander:
     """Lands windows, one after the other."""
 
-    def __init__(self, mirror: Mirror, lander: Lander, clock: Clock) -> None:
+    def __init__(self, mirror: Mirror, queries: DocumentQueries, lander: Lander, clock: Clock) -> None:
         self._mirror = mirror
+        self._queries = queries
         self._lander = lander
         self._clock = clock
 
@@ -86,10 +91,14 @@ class WindowLander:
         unread = tuple(filter(None, map(_newly_unread, landed.there)))
         read = {_thread_of(event.account, event.client_jid) for event in events if isinstance(event, ChatRead)}
         told = gathering.gathered_by_path(
-            [*gathering.states_told(events), *(threads.state_after(slot.outcome) for slot in landed.there)]
+            [
+                *gathering.states_told(events),
+                *(threads.state_after(slot.outcome) for slot in landed.there if messages.is_here(slot.outcome)),
+            ]
         )
-        touched = read | {one.thread for one in unread}
-        gathered = gathering.changed(told, await self._mirror.gathered(told), touched)
+        not_unread = tuple(filter(None, map(_unread_no_longer, landed.there)))
+        touched = read | {one.thread for one in (*unread, *not_unread)}
+        gathered = await self._gathered(told, touched, landed)
         return Progress(
             consumer=consumer,
             mirrored=tuple(landed.mirrored),
@@ -97,12 +106,39 @@ class WindowLander:
             waiting=tuple(landed.waiting),
             gathered=tuple(gathered),
             unread=unread,
+            not_unread=not_unread,
             read=tuple((row.path, threads.loaded(row.state).read_at_ms) for row in gathered if row.path in touched),
             nameless=tuple(_nameless(landed)),
             debts=tuple(_owed(owed, landed)),
             paid=tuple(_paid(owed, landed, self._clock.wall_ms())),
             parked=tuple((order // PARTS, order % PARTS, account, reason) for order, account, reason in window.parked),
         )
+
+    async def _gathered(self, told: Mapping[str, State], touched: set[str], landed: Landed) -> list[Gathered]:
+        """The rows of threads and contacts that change."""
+        back = {_thread_of(s.outcome.account, s.outcome.client_jid): s.outcome for s in landed.there if _goes_back(s)}
+        known = await self._mirror.gathered({*told, *back, *touched})
+        changed = {row.path: row for row in gathering.changed(told, known, touched)}
+        for path in (touched | back.keys()) & known.keys():
+            changed.setdefault(path, known[path])
+        return [await self._derived_anew(row, back.get(path)) for path, row in changed.items()]
+
+    async def _derived_anew(self, row: Gathered, gone: MessageState | None) -> Gathered:
+        """A thread whose newest message is not what it was asks Firestore for the next one: a rare thing."""
+        if gone is None or threads.loaded(row.state).last_id != gone.message_id:
+            return row
+        thread = thread_id(gone.account, gone.client_jid)
+        newest = await self._lander.patiently(lambda: self._queries.messages(thread, limit=_LOOKED_BACK))
+        found = (landing.moved_in(document, gone.account, gone.client_jid) for document in newest)
+        return gathering.derived_anew(row, filter(None, found))
+
+
+def _goes_back(slot: Slot) -> bool:
+    """Whether a message that was its thread's newest may be so no longer."""
+    before, after = slot.base, slot.outcome
+    if before is None or not messages.is_here(before):
+        return False
+    return not messages.is_here(after) or after.active_at_ms < before.active_at_ms
 
 
 def _thread_of(account: str, client_jid: str) -> str:
@@ -114,8 +150,16 @@ def _newly_unread(slot: Slot) -> Unread | None:
     after = slot.outcome
     if not is_unread(after) or (slot.read is None and is_unread(slot.base)):
         return None
-    thread = _thread_of(after.account, after.client_jid)
-    return Unread(thread=thread, message_id=after.message_id, sent_at_ms=after.sent_at_ms)
+    return _unread_of(after)
+
+
+def _unread_no_longer(slot: Slot) -> Unread | None:
+    return _unread_of(slot.outcome) if is_unread(slot.base) and not is_unread(slot.outcome) else None
+
+
+def _unread_of(state: MessageState) -> Unread:
+    thread = _thread_of(state.account, state.client_jid)
+    return Unread(thread=thread, message_id=state.message_id, sent_at_ms=state.sent_at_ms)
 
 
 def _nameless(landed: Landed) -> Iterable[Nameless]:

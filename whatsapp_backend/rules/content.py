@@ -17,8 +17,10 @@ from whatsapp_backend.rules.kinds.stubs import placeholder, stub_content
 __all__ = [
     "DETAIL_FIELDS",
     "MEDIA_DETAILS",
+    "NOTHING",
     "NOT_SHOWN",
     "WRAPPERS",
+    "acts_on_another",
     "call_content",
     "content_of",
     "is_as_edited",
@@ -30,6 +32,12 @@ __all__ = [
 ]
 
 Reader = Callable[[str, Any], Content]
+
+NOTHING: Final = "nothing"
+"""The kind of what is known to be no message of its own."""
+_LEAST: Final = {"placeholder": 0, NOTHING: 1, "unknown": 2}
+_PART: Final = 3
+_ALL: Final = 4
 
 _ONCE: Final = frozenset({"viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension"})
 WRAPPERS: Final = frozenset(
@@ -138,27 +146,30 @@ def content_of(message: Proto) -> Content | None:
 
 
 def richness(content: Content) -> int:
-    """How much a sighting shows: it is missing, we do not know it, we have a part of it, or all of it.
+    """How much a sighting shows: it is missing, is no message, we do not know it, have a part of it, or all of it."""
+    least = _LEAST.get(content.kind)
+    return (_PART if _is_part(content) else _ALL) if least is None else least
 
-    A part is a file that cannot be fetched, a call of which the end is not known, or the last text without the first.
-    """
-    match content.kind:
-        case "placeholder":
-            return 0
-        case "unknown":
-            return 1
-        case "call" if not calls.is_over((content.details or {}).get("call")):
-            return 2
-        case _ if is_as_edited(content):
-            return 2
-        case kind if kind in MEDIA_KINDS and not (content.media and content.media.get("mediaKey")):
-            return 2
-    return 3
+
+def _is_part(content: Content) -> bool:
+    """A call of which the end is not known, the last text without the first, a file that cannot be fetched."""
+    if content.kind == "call":
+        return not calls.is_over((content.details or {}).get("call"))
+    return is_as_edited(content) or (
+        content.kind in MEDIA_KINDS and not (content.media and content.media.get("mediaKey"))
+    )
 
 
 def is_as_edited(content: Content) -> bool:
     """Whether it is what an edit made of the message: what was sent first is not known."""
     return bool(content.details) and (content.details or {}).get("asEdited") is True
+
+
+def acts_on_another(message: Proto) -> bool:
+    """Whether it edits, answers or sets something and shows nothing itself. Keys alone do not say so: the message that
+    they come with may follow under the same id.
+    """
+    return not _OF_OTHERS.isdisjoint(unwrapped(message))
 
 
 def unwrapped(message: Proto) -> Proto:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from whatsapp_backend.domain.events import ChatNamed, ChatRead, Event, PersonTold
+from whatsapp_backend.domain.events import ChatNamed, ChatRead, Event, NameRank, PersonTold
 from whatsapp_backend.domain.mirror import Gathered
-from whatsapp_backend.domain.states import ContactState, ThreadState
+from whatsapp_backend.domain.states import ContactState, MessageState, ThreadState
 from whatsapp_backend.domain.writes import Document
 from whatsapp_backend.rules import contacts, threads
 from whatsapp_backend.rules.document_ids import contact_path, thread_id, thread_path
@@ -35,6 +36,8 @@ def states_told(events: Iterable[Event]) -> Iterable[State]:
             yield threads.state_of(event)
         elif isinstance(event, PersonTold):
             yield contacts.state_of(event)
+            if pushed := event.names.get(NameRank.PUSHED):
+                yield threads.named_by_push(event, pushed)
 
 
 def gathered_by_path(states: Iterable[State]) -> dict[str, State]:
@@ -65,6 +68,11 @@ def changed(incoming: Mapping[str, State], known: Mapping[str, Gathered], touche
                 )
             )
     return rows
+
+
+def derived_anew(row: Gathered, newest: Iterable[MessageState]) -> Gathered:
+    """A thread's row when its newest message turned out to be none, or older."""
+    return replace(row, state=threads.dumped(threads.derived_anew(threads.loaded(row.state), newest)), dirty=True)
 
 
 def is_document(state: State) -> bool:

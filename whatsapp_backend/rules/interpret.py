@@ -24,7 +24,15 @@ from whatsapp_backend.domain.events import (
 from whatsapp_backend.domain.journal import Entry
 from whatsapp_backend.rules.amending import amended_by, as_edited, edit_of_itself, told_by_history
 from whatsapp_backend.rules.amendments import merged
-from whatsapp_backend.rules.content import call_content, content_of, is_as_edited, placeholder, stub_content
+from whatsapp_backend.rules.content import (
+    NOTHING,
+    acts_on_another,
+    call_content,
+    content_of,
+    is_as_edited,
+    placeholder,
+    stub_content,
+)
 from whatsapp_backend.rules.identity import canonical_jid, chat_of, is_person, sender_lid_of, sender_of
 from whatsapp_backend.rules.receipts import receipt_events
 from whatsapp_backend.rules.told import ODD, given_name, identities_of_key, jid_of, listed, moment_ms, reason_of
@@ -43,6 +51,8 @@ _GROUP_CALL_STUBS = frozenset({45, 46})
 _CALLS = frozenset({"offer", "offer_notice"})
 _MISSED = "timeout"
 _PEOPLE = ("remoteJid", "remoteJidAlt", "participant", "participantAlt")
+_MAY_HAVE_BEEN_OWED = frozenset({Origin.LIVE, Origin.OFFLINE, Origin.RESEND})
+"""A stanza that could not be read at first has a placeholder, whatever turns out to be in it."""
 _LONGEST_BODY = 65_536
 """WhatsApp's own limit. A longer text comes from a liar, and would not fit into a document with its versions."""
 _TOLD_WITH_IT = frozenset({"reactions", "pollUpdates", "userReceipt"})
@@ -140,6 +150,8 @@ def _told(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any]) 
         yield seen
         yield from _push_name(seen, entry.new.received_at_ms)
     elif message.get("message"):
+        if origin in _MAY_HAVE_BEEN_OWED and acts_on_another(message["message"]):
+            yield _seen(entry, order, origin, message, Content(kind=NOTHING))
         yield from amended_by(entry, order, message, moment_ms(message.get("messageTimestamp")))
         yield from _push_name(_seen(entry, order, origin, message, _NOTHING), entry.new.received_at_ms)
 

@@ -245,7 +245,7 @@ def _try_out(state: MessageState) -> None:
 def write_for(slot: Slot) -> Write | None:
     """The write that brings the document up to date: a create without a read, a patch, or none at all."""
     outcome = slot.outcome
-    if outcome.content is None or outcome == slot.base:
+    if outcome == slot.base:
         return None
     if slot.base is None:
         return Write(
@@ -270,9 +270,10 @@ def write_for(slot: Slot) -> Write | None:
 
 def to_wait(slot: Slot, now_ms: int) -> Waiting | None:
     """What the mirror is to keep for later instead of a write, if this slot is to wait."""
-    outcome = slot.outcome
-    if outcome.content is None:
+    if slot.base is None and not messages.is_here(slot.outcome):
         return _waiting(slot, None, now_ms)
+    if slot.base is None or slot.incoming.content is not None:
+        return None
     due_at_ms = slot.waited.due_at_ms if slot.waited else None
     if due_at_ms is None:
         due_at_ms = now_ms + _TOGETHER_MS
@@ -282,10 +283,8 @@ def to_wait(slot: Slot, now_ms: int) -> Waiting | None:
 
 def _may_wait(slot: Slot) -> bool:
     """Whether all that is new is that some more of a group had the message."""
-    if slot.base is None or slot.base.content is None or slot.incoming.content is not None:
-        return False
     told = slot.incoming.amendments
-    if told is None or slot.incoming.failed or replace(told, receipts={}) != _NO_AMENDMENTS:
+    if slot.base is None or told is None or slot.incoming.failed or replace(told, receipts={}) != _NO_AMENDMENTS:
         return False
     return not is_person(slot.base.client_jid) and shown_of(slot.base).status == shown_of(slot.outcome).status
 

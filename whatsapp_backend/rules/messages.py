@@ -19,7 +19,7 @@ from whatsapp_backend.domain.events import Amended, Content, MessageSeen, Origin
 from whatsapp_backend.domain.moments import YEAR_10000_MS
 from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.rules import amendments
-from whatsapp_backend.rules.content import MEDIA_DETAILS, richness
+from whatsapp_backend.rules.content import MEDIA_DETAILS, NOTHING, richness
 from whatsapp_backend.rules.identity import ME, is_lid, is_phone
 
 FOREIGN = 1 << 62
@@ -44,7 +44,7 @@ def _told(place: Amended | MessageState, told: Amendments, *, failed: bool = Fal
         message_id=place.message_id,
         sender=None,  # whose message it is said to be proves nothing
         sent_at_ms=YEAR_10000_MS,
-        active_at_ms=0,
+        active_at_ms=YEAR_10000_MS,
         first=_UNSEEN,
         sync_source="",
         offline=False,
@@ -84,6 +84,11 @@ def _seen(seen: MessageSeen) -> MessageState:
     )
 
 
+def is_here(state: MessageState | None) -> bool:
+    """Whether there is a message to be shown: not amendments alone, nor what turned out to be no message of its own."""
+    return state is not None and state.content is not None and state.content.kind != NOTHING
+
+
 def merged(one: MessageState, other: MessageState) -> MessageState:
     """The state after both."""
     first = one if one.first <= other.first else other
@@ -94,7 +99,7 @@ def merged(one: MessageState, other: MessageState) -> MessageState:
         sender=_better_sender(one.sender, other.sender),
         sender_lid=min(filter(None, (one.sender_lid, other.sender_lid)), default=None),
         sent_at_ms=min(one.sent_at_ms, other.sent_at_ms),
-        active_at_ms=max(one.active_at_ms, other.active_at_ms),  # a thread never goes back
+        active_at_ms=min(one.active_at_ms, other.active_at_ms),
         origin=min(one.origin, other.origin),
         status=max(one.status, other.status),
         failed=one.failed or other.failed,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import orjson
 
-from whatsapp_backend.domain.events import ChatNamed, ChatRead, NameRank
+from whatsapp_backend.domain.events import ChatNamed, ChatRead, NameRank, PersonTold
 from whatsapp_backend.domain.moments import YEAR_10000_MS, at_ms
 from whatsapp_backend.domain.states import MessageState, ThreadState
 from whatsapp_backend.rules.content import preview_of, richness
 from whatsapp_backend.rules.document_ids import thread_id
-from whatsapp_backend.rules.identity import ME, is_lid, is_person, phone_of
-from whatsapp_backend.rules.messages import FOREIGN
+from whatsapp_backend.rules.identity import ME, is_lid, phone_of
+from whatsapp_backend.rules.messages import FOREIGN, is_here
 from whatsapp_backend.rules.shown import REVOKED_PREVIEW, shown_of
 from whatsapp_backend.rules.stored import integer, typed
 
@@ -31,11 +32,16 @@ def state_of(event: ChatNamed | ChatRead) -> ThreadState:
     return replace(thread, name=event.name, name_rank=int(event.rank), name_clock=event.clock)
 
 
+def named_by_push(told: PersonTold, name: str) -> ThreadState:
+    """The conversation with somebody who told his own name."""
+    thread = ThreadState(account=told.account, client_jid=told.jid)
+    return replace(thread, name=name, name_rank=int(NameRank.PUSHED), name_clock=told.clock)
+
+
 def state_after(message: MessageState) -> ThreadState:
     """The thread after this one message, as it is now: a later edit moves its preview and nothing else."""
     own = message.sender == ME
     shown = shown_of(message)
-    pushed = message.name if is_person(message.client_jid) and not own else None
     return ThreadState(
         account=message.account,
         client_jid=message.client_jid,
@@ -49,10 +55,21 @@ def state_after(message: MessageState) -> ThreadState:
         last_sender_name=ME if own else message.name,
         last_name_order=message.name_order,
         last_inbound_at_ms=0 if own else message.active_at_ms,
-        name=pushed,
-        name_rank=int(NameRank.PUSHED) if pushed else 0,
-        name_clock=message.active_at_ms if pushed else 0,
     )
+
+
+def derived_anew(state: ThreadState, newest: Iterable[MessageState]) -> ThreadState:
+    """The thread when its newest message turned out to be none, or older: it follows the newest that are there."""
+    bare = ThreadState(
+        account=state.account,
+        client_jid=state.client_jid,
+        name=state.name,
+        name_rank=state.name_rank,
+        name_clock=state.name_clock,
+        read_at_ms=state.read_at_ms,
+        redirect_to=state.redirect_to,
+    )
+    return reduce(merged, (state_after(message) for message in newest if is_here(message)), bare)
 
 
 def merged(one: ThreadState, other: ThreadState) -> ThreadState:

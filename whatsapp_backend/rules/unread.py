@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from whatsapp_backend.domain.events import Origin
 from whatsapp_backend.domain.states import MessageState
+from whatsapp_backend.rules.content import NOTHING
 from whatsapp_backend.rules.identity import ME
 
 _COUNTED = frozenset({Origin.LIVE, Origin.OFFLINE})
-_NOT_COUNTED_KINDS = frozenset({"event"})
+_NOT_COUNTED_KINDS = frozenset({"event", NOTHING})
 _STATUS = "status@broadcast"
 
 

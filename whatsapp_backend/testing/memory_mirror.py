@@ -137,6 +137,8 @@ class MemoryMirror:
             self._move(moved)
         for one in progress.unread:
             self._unread[one.thread].setdefault(one.message_id, one.sent_at_ms)
+        for one in progress.not_unread:
+            self._unread[one.thread].pop(one.message_id, None)
         for thread, until_ms in progress.read:
             left = {message: at_ms for message, at_ms in self._unread[thread].items() if at_ms > until_ms}
             self._unread[thread] = left

@@ -62,6 +62,8 @@ def _remember(connection: sqlite3.Connection, progress: Progress) -> None:
         debts.move(connection, moved)
     for one in progress.unread:
         mirror.put_unread(connection, one)
+    for one in progress.not_unread:
+        mirror.drop_unread(connection, one)
     for thread, until_ms in progress.read:
         mirror.read(connection, thread, until_ms)
 

@@ -35,6 +35,7 @@ _DUE = f"SELECT {_WAITING_COLUMNS} FROM waiting WHERE due_at_ms <= ? ORDER BY du
 _SET_WAITING = f"INSERT OR REPLACE INTO waiting ({_WAITING_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
 _DROP_WAITING = "DELETE FROM waiting WHERE path = ?"
 _SET_UNREAD = "INSERT OR IGNORE INTO unread (thread, message_hash, sent_at_ms) VALUES (?, ?, ?)"
+_NOT_UNREAD = "DELETE FROM unread WHERE thread = ? AND message_hash = ?"
 _READ = "DELETE FROM unread WHERE thread = ? AND sent_at_ms <= ?"
 _MOVE_UNREAD = "UPDATE OR IGNORE unread SET thread = ? WHERE thread = ?"
 _DROP_UNREAD = "DELETE FROM unread WHERE thread = ?"
@@ -99,6 +100,11 @@ def drop_waiting(connection: sqlite3.Connection, path: str) -> None:
 def put_unread(connection: sqlite3.Connection, one: Unread) -> None:
     """Count a message as unread, once."""
     connection.execute(_SET_UNREAD, (one.thread, hashed(one.message_id), one.sent_at_ms))
+
+
+def drop_unread(connection: sqlite3.Connection, one: Unread) -> None:
+    """Count it no longer."""
+    connection.execute(_NOT_UNREAD, (one.thread, hashed(one.message_id)))
 
 
 def read(connection: sqlite3.Connection, thread: str, until_ms: int) -> None:
