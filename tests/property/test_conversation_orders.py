@@ -20,7 +20,7 @@ SEED = int(os.environ.get("ORDERS_SEED", "1"))
 ORDERS = int(os.environ.get("ORDERS", "30"))
 _PARTS = 3
 FOUND = [(11, 600, 5), (14, 600, 1), (121, 600, 21), (2, 5000, 11)]
-"""Seeds and sizes of conversations, and numbers of orders of them, that once differed. Why: tests/unit/test_projection.py."""
+"""Seeds and sizes of conversations, and numbers of their orders, that once differed (tests/unit/test_projection.py)."""
 
 
 def documents(plan: Plan) -> dict[str, Any]:
