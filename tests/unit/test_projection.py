@@ -223,6 +223,18 @@ async def test_what_is_about_another_senders_message_is_in_no_document_whichever
     )
 
 
+async def test_a_strangers_edit_takes_nobodys_revoke_along_to_another_document(world: World) -> None:
+    """Both in one window, about a message that only its document knows: the revoke went where the edit belongs."""
+    await world.journal(payload(chat=GROUP, participant=ANA, participantAlt=ANA_LID))
+    await world.publish(wholly=True)
+    world.store._messages.clear()
+    await world.journal(edit(chat=GROUP, participant=BOB_LID))
+    await world.journal(revoke(chat=GROUP, participant=ANA, id="D2"))
+    await world.publish(wholly=True)
+    assert world.message(chat=GROUP)["revoked"]
+    assert "versions" not in world.message(chat=GROUP)
+
+
 async def test_what_happens_to_a_message_that_never_comes_makes_no_document(world: World) -> None:
     """It waits in the mirror, and costs one look, once."""
     await world.journal(react("👍", "never"))

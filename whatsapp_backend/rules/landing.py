@@ -143,12 +143,8 @@ def slots_for(
                 amended[one.path].append(one.state)
             else:
                 slot.incoming = messages.merged(slot.incoming, one.state)
-            if (
-                one.sender
-                and slot.sender
-                and certainly_differ(slot.sender, one.sender, slot.sender_lid, one.sender_lid)
-            ):
-                slot.sender = None  # amendments that name several authors wait for a message together
+            if slot.incoming.content is None and one.sender != slot.sender:
+                slot.sender = None  # amendments that name several authors stay together: each counts for itself
         slot.orders.append(one.order)
     for path, states in amended.items():
         slots[path].incoming = _all_of([slots[path].incoming, *states])
