@@ -138,6 +138,7 @@ POLL = {
     "body": "q\na\nb",
     "details": {"poll": {"question": "q", "options": ["a", "b"], "selectable": 1}},
 }
+SEEN_ONCE = "View-once message: it opens on the phone only"
 WAITING = {"kind": "placeholder", "body": "Waiting for this message"}
 
 
@@ -278,9 +279,15 @@ SCENARIOS = [
     Scenario(
         labels=("view once (unavailable)",),
         documents=of.message(
-            "M10", chat=ANA, at=OF_OLD, name="Ana", details={"placeholder": {"reason": "view-once"}}, **WAITING
+            "M10",
+            chat=ANA,
+            at=OF_OLD,
+            name="Ana",
+            kind="placeholder",
+            body=SEEN_ONCE,
+            details={"placeholder": {"reason": "view-once"}},
         )
-        | ana("M10", at=OF_OLD, preview="Waiting for this message", name="Ana", by="Ana")
+        | ana("M10", at=OF_OLD, preview=SEEN_ONCE, name="Ana", by="Ana")
         | CALLED_ANA,
     ),
     Scenario(

@@ -507,10 +507,10 @@ async def test_what_disappears_and_what_may_be_seen_once_is_kept(talk: Conversat
             "W4",
             at=AT + 3,
             kind="placeholder",
-            body="Waiting for this message",
+            body="View-once message: it opens on the phone only",
             details={"placeholder": {"reason": "view-once"}},
         )
-        | talk.thread(ana, "W4", at=AT + 3, preview="Waiting for this message", unread=3)
+        | talk.thread(ana, "W4", at=AT + 3, preview="View-once message: it opens on the phone only", unread=3)
         | talk.contact(ana),
         ana.jid,
     )

@@ -12,7 +12,7 @@ from whatsapp_backend.rules.kinds.context import context_details, context_of
 from whatsapp_backend.rules.kinds.media import MEDIA, MEDIA_DETAILS, MEDIA_KINDS, file
 from whatsapp_backend.rules.kinds.parts import Details, Proto, flag, inner, jid, mapping, token
 from whatsapp_backend.rules.kinds.previews import preview_of
-from whatsapp_backend.rules.kinds.stubs import placeholder, stub_content
+from whatsapp_backend.rules.kinds.stubs import placeholder, seen_once, stub_content
 
 __all__ = [
     "DETAIL_FIELDS",
@@ -27,6 +27,7 @@ __all__ = [
     "placeholder",
     "preview_of",
     "richness",
+    "seen_once",
     "stub_content",
     "unwrapped",
 ]

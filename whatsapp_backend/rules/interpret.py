@@ -31,6 +31,7 @@ from whatsapp_backend.rules.content import (
     content_of,
     is_as_edited,
     placeholder,
+    seen_once,
     stub_content,
 )
 from whatsapp_backend.rules.identity import canonical_jid, chat_of, is_person, sender_lid_of, sender_of
@@ -97,11 +98,12 @@ def _debt(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
     """A message that is owed lands as its placeholder. What may be seen once only is never sent again."""
     key = payload["key"]
     once = bool(key.get("isViewOnce"))
-    reason = "view-once" if once else str(payload.get("reason"))
+    reason = str(payload.get("reason"))
+    content = seen_once() if once else placeholder(reason)
     _check(key)
     row = {**payload, "messageTimestamp": payload.get("messageTimestamp") or entry.new.received_at_ms // 1000}
     yield from identities_of_key(entry, key)
-    seen = _seen(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.LIVE), row, placeholder(reason))
+    seen = _seen(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.LIVE), row, content)
     yield seen
     yield from _push_name(seen, entry.new.received_at_ms)
     if not once:

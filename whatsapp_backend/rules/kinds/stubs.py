@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -43,6 +44,11 @@ def placeholder(reason: str) -> Content:
     """What stands where a message is known to be missing, until it comes."""
     details = {"placeholder": {"reason": reason[:LABEL_CHARACTERS]}}
     return Content(kind="placeholder", body="Waiting for this message", details=details)
+
+
+def seen_once() -> Content:
+    """What stands where a message was for the phone alone: nothing will come."""
+    return replace(placeholder("view-once"), body="View-once message: it opens on the phone only")
 
 
 def _people_event(name: str, sentence: sentences.OfPeople, parameters: Sequence[str], by: str | None) -> Content:
