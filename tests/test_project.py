@@ -136,3 +136,9 @@ def test_systemd_understands_every_line_of_the_unit(tmp_path):
     )
     complaints = [line for line in done.stderr.splitlines() if "whatsapp-backend" in line]
     assert (done.returncode, complaints) == (0, [])
+
+
+def test_test_modules_have_names_of_their_own():
+    """Test folders are no packages: two of one name cannot be collected together."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py") if "node_modules" not in path.parts]
+    assert sorted(names) == sorted(set(names))

@@ -566,8 +566,6 @@ def the_whole_file() -> Documents:
             "senderId": ANA,
             "senderLid": LID,
         }
-    receipts = messages[f"threads/{ACCOUNT}__{GROUP}/messages/3EB0AC"]["receipts"]
-    messages[f"threads/{ACCOUNT}__{GROUP}/messages/3EB0AC"]["receipts"] = [receipts[0] | {"by": ANA}]
     return (
         messages
         | ana("M16", at=AT + 6, preview="Waiting for this message", name="Ana", by="Ana", unread=8)

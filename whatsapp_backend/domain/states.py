@@ -65,6 +65,8 @@ class ThreadState:
     name_clock: int = 0
     read_at_ms: int = 0
     """When we last read it. Only the mirror knows."""
+    anew: int = 0
+    """How often it was derived anew because its newest message turned out to be none, or older."""
     redirect_to: str = ""
     """The id of the thread that its messages went to."""
 

@@ -23,6 +23,8 @@ log = structlog.get_logger()
 _AT_ONCE = 10
 """Of one account in one round: a phone that is asked for hundreds of things answers none of them."""
 _COMMAND_TIMEOUT_S = 15.0
+_LATER = frozenset({"not-open", "not-started", "timeout"})
+"""What says nothing against the debt."""
 
 
 class Collector:
@@ -65,7 +67,10 @@ class Collector:
             await self._gateway.do(
                 "request-resend", account=debt.account, timeout_s=_COMMAND_TIMEOUT_S, key=orjson.loads(debt.key)
             )
-        except (BridgeGone, CommandFailed, CommandTimedOut) as error:
+        except (BridgeGone, CommandTimedOut) as error:
             log.warning("debt_not_asked_for", account=debt.account, reason=str(error))
             return False
+        except CommandFailed as error:
+            log.warning("debt_not_asked_for", account=debt.account, reason=str(error))
+            return error.code not in _LATER  # one that is refused for what it is counts as asked for: others wait
         return True

@@ -149,7 +149,7 @@ def _write_for(row: Gathered) -> Write:
     return Write(
         path=row.path,
         fields=fields,
-        mask=tuple(sorted(fields.keys() | rules.DELETED_WHEN_ABSENT)),
+        mask=tuple(sorted(fields.keys() | gathering.deleted_when_absent(row))),
         server_times=rules.SERVER_TIMES,
         updated_at_ns=row.updated_at_ns,
     )

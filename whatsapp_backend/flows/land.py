@@ -45,6 +45,8 @@ class Landed:
     mirrored: list[Mirrored] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     """Amendments to be kept for later."""
+    left: list[str] = field(default_factory=list)
+    """Paths at which they waited before, and do no longer."""
     there: list[Slot] = field(default_factory=list)
     """Those whose document holds their outcome now."""
     invalid: list[tuple[Slot, str]] = field(default_factory=list)
@@ -157,6 +159,8 @@ class Lander:
             waiting = landing.to_wait(slot, now_ms)
             if waiting is not None:
                 landed.waiting.append(waiting)
+                if slot.waited and slot.waited.path != slot.path:
+                    landed.left.append(slot.waited.path)
                 continue
             write = landing.write_for(slot)
             if write:

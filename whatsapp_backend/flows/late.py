@@ -55,18 +55,17 @@ class Late:
         self._next_at_ms = min([self._next_at_ms, *due])
 
     async def due(self) -> float | None:
-        """Write what is due. Returns the seconds until the next is, None when nothing waits."""
+        """Write what is due, a bounded number of it. Returns the seconds until more is, None when nothing waits."""
         now_ms = self._clock.wall_ms()
         until_ms = _FAR_MS if self._hurried else now_ms
-        while self._next_at_ms <= until_ms and self.waiting:
+        if self._next_at_ms <= until_ms and self.waiting:
             rows = await self._mirror.waiting_due(_FAR_MS, _AT_ONCE)
             self._next_at_ms = min((row.due_at_ms or 0 for row in rows), default=_FAR_MS)
             ready = [row for row in rows if (row.due_at_ms or 0) <= until_ms]
-            if not ready:
-                break
-            await self._write(ready)
-            self._next_at_ms = 0  # there may be more than came at once
-        self._hurried = False
+            if ready:
+                await self._write(ready)
+                self._next_at_ms = 0  # there may be more than came at once
+        self._hurried = self._hurried and self.waiting
         return max(0.0, (self._next_at_ms - now_ms) / 1000) if self.waiting else None
 
     async def _write(self, rows: list[Waiting]) -> None:

@@ -45,6 +45,7 @@ _PACE_S = 0.05
 """Between the beginnings of windows: a window of one message costs nearly what one of fifty does."""
 _BREATH = 100
 """So many events are interpreted without letting others run."""
+_REST_S = 1.0
 _STORE_PAUSE_S = 2.0
 _BACKLOG = 100
 """So many documents at once are worth a line when all of them are done."""
@@ -152,10 +153,14 @@ class Publisher:
     async def _round(self) -> None:
         """Land what is there, then wait for more."""
         self._wake.clear()
-        began = self._clock.monotonic_s()
+        began = rested = self._clock.monotonic_s()
         backlog = Backlog()
         while await self._window(backlog):
             await self._flush.due(backlog=True)
+            if began - rested >= _REST_S:  # traffic that never ends must not keep the rest from its turn
+                await self._unite.step()
+                await self._late.due()
+                rested = self._clock.monotonic_s()
             await self._clock.sleep(max(0.0, began + _PACE_S - self._clock.monotonic_s()))
             began = self._clock.monotonic_s()
         if backlog.processed + backlog.skipped >= _BACKLOG:

@@ -76,21 +76,29 @@ class Unite:
     async def _move(self, alias: Alias, rows: Sequence[Nameless]) -> None:
         """The documents at these paths, with the number in place of the LID."""
         states = await self._states(alias, [row.path for row in rows])
-        arrivals, moved = [], []
         numbers = {jid: alias.pn for jid in (alias.lid, canonical_jid(alias.lid)) if jid == alias.lid or is_lid(jid)}
-        for path, state in states.items():
+        arrivals = []
+        for number, (path, state) in enumerate(states.items()):
             named = messages.identified(state, numbers.get)
             to = path
             if named.client_jid != state.client_jid:
                 to = message_path(thread_id(named.account, named.client_jid), named.message_id)
-                moved.append(Moved(path=path, to=to))
-            arrivals.append(Arrival(path=to, state=named, sender=named.sender, sender_lid=named.sender_lid))
+            arrivals.append(
+                Arrival(path=to, state=named, order=number, sender=named.sender, sender_lid=named.sender_lid)
+            )
         window = await self._windows.land_arrivals(arrivals)
         if window.parked:
             log.error("could_not_be_united", account=alias.account, count=len(window.parked))
             window.parked.clear()  # they are where they were; no entry of the journal is to blame
         progress = await self._windows.progress_of((), window, consumer=self._consumer)
-        await self._keep(replace(progress, moved=tuple(moved), named=tuple(rows)))
+        lies = {order: slot.path for slot in window.landed.there for order in slot.orders}
+        moved = [
+            Moved(path=path, to=to)
+            for number, (path, arrival) in enumerate(zip(states, arrivals, strict=True))
+            if (to := lies.get(number, arrival.path)) != path
+        ]
+        paid = self._windows.paid_by(window)
+        await self._keep(replace(progress, moved=tuple(moved), named=tuple(rows), paid=progress.paid + paid))
 
     async def _to_numbers(self, todo: Sequence[Alias]) -> list[Alias]:
         """The same; what a survey found of a LID in another spelling goes to its number, if that is known by now."""

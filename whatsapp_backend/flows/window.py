@@ -5,6 +5,7 @@ What the documents hold after landing decides what follows: their threads, what 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -102,7 +103,7 @@ class WindowLander:
         return Progress(
             consumer=consumer,
             mirrored=tuple(landed.mirrored),
-            waited=tuple(slot.waited.path for slot in landed.there if slot.waited),
+            waited=(*landed.left, *(slot.waited.path for slot in landed.there if slot.waited)),
             waiting=tuple(landed.waiting),
             gathered=tuple(gathered),
             unread=unread,
@@ -114,31 +115,34 @@ class WindowLander:
             parked=tuple((order // PARTS, order % PARTS, account, reason) for order, account, reason in window.parked),
         )
 
+    def paid_by(self, window: WindowLanded) -> tuple[tuple[str, str, int], ...]:
+        """Debts that are none where these messages lie: they may have been opened elsewhere."""
+        here = (slot.path for slot in window.landed.there if not debts.is_owed(slot.outcome))
+        return tuple((path, debts.ARRIVED, self._clock.wall_ms()) for path in here)
+
     async def _gathered(self, told: Mapping[str, State], touched: set[str], landed: Landed) -> list[Gathered]:
         """The rows of threads and contacts that change."""
-        back = {_thread_of(s.outcome.account, s.outcome.client_jid): s.outcome for s in landed.there if _goes_back(s)}
-        known = await self._mirror.gathered({*told, *back, *touched})
-        changed = {row.path: row for row in gathering.changed(told, known, touched)}
-        for path in (touched | back.keys()) & known.keys():
-            changed.setdefault(path, known[path])
-        return [await self._derived_anew(row, back.get(path)) for path, row in changed.items()]
+        changed_ones: dict[str, list[MessageState]] = defaultdict(list)
+        for slot in landed.there:
+            if slot.base is not None:
+                changed_ones[_thread_of(slot.outcome.account, slot.outcome.client_jid)].append(slot.outcome)
+        known = await self._mirror.gathered({*told, *changed_ones, *touched})
+        rows = {row.path: row for row in gathering.changed(told, known, touched)}
+        for path in changed_ones.keys() | touched:
+            row = rows.get(path) or known.get(path)
+            if row is not None and gathering.is_ahead(row, changed_ones.get(path, ())):
+                rows[path] = gathering.derived_anew(row, await self._newest_of(row))
+            elif row is not None and path in touched:
+                rows[path] = gathering.to_be_written(row)
+        return list(rows.values())
 
-    async def _derived_anew(self, row: Gathered, gone: MessageState | None) -> Gathered:
-        """A thread whose newest message is not what it was asks Firestore for the next one: a rare thing."""
-        if gone is None or threads.loaded(row.state).last_id != gone.message_id:
-            return row
-        thread = thread_id(gone.account, gone.client_jid)
-        newest = await self._lander.patiently(lambda: self._queries.messages(thread, limit=_LOOKED_BACK))
-        found = (landing.moved_in(document, gone.account, gone.client_jid) for document in newest)
-        return gathering.derived_anew(row, filter(None, found))
-
-
-def _goes_back(slot: Slot) -> bool:
-    """Whether a message that was its thread's newest may be so no longer."""
-    before, after = slot.base, slot.outcome
-    if before is None or not messages.is_here(before):
-        return False
-    return not messages.is_here(after) or after.active_at_ms < before.active_at_ms
+    async def _newest_of(self, row: Gathered) -> list[MessageState]:
+        """The newest messages of a thread as Firestore has them: asked for when the newest we knew is none any more."""
+        thread = threads.loaded(row.state)
+        place = thread_id(thread.account, thread.client_jid)
+        newest = await self._lander.patiently(lambda: self._queries.messages(place, limit=_LOOKED_BACK))
+        found = (landing.moved_in(document, thread.account, thread.client_jid) for document in newest)
+        return [state for state in found if state is not None]
 
 
 def _thread_of(account: str, client_jid: str) -> str:
@@ -154,12 +158,15 @@ def _newly_unread(slot: Slot) -> Unread | None:
 
 
 def _unread_no_longer(slot: Slot) -> Unread | None:
-    return _unread_of(slot.outcome) if is_unread(slot.base) and not is_unread(slot.outcome) else None
+    counted = is_unread(slot.before) or (slot.read is not None and not messages.is_here(slot.outcome))
+    return _unread_of(slot.outcome) if counted and not is_unread(slot.outcome) else None
 
 
 def _unread_of(state: MessageState) -> Unread:
     thread = _thread_of(state.account, state.client_jid)
-    return Unread(thread=thread, message_id=state.message_id, sent_at_ms=state.sent_at_ms)
+    # Not its own time, where that cannot be believed: no reading would ever reach it.
+    sent_at_ms = min(state.sent_at_ms, state.active_at_ms)
+    return Unread(thread=thread, message_id=state.message_id, sent_at_ms=sent_at_ms)
 
 
 def _nameless(landed: Landed) -> Iterable[Nameless]:
@@ -179,8 +186,8 @@ def _owed(owed: Mapping[int, Owed], landed: Landed) -> Iterable[Debt]:
 
 
 def _paid(owed: Mapping[int, Owed], landed: Landed, now_ms: int) -> Iterable[tuple[str, str, int]]:
-    """Debts whose message is here."""
+    """Debts whose message is here. What was read may have been paid by a write whose answer was lost."""
     for slot in landed.there:
-        was_owed = debts.is_owed(slot.base) or not owed.keys().isdisjoint(slot.orders)
+        was_owed = debts.is_owed(slot.before) or slot.read is not None or not owed.keys().isdisjoint(slot.orders)
         if was_owed and not debts.is_owed(slot.outcome):
             yield slot.path, debts.ARRIVED, now_ms

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import reduce
 from typing import Any, TypeVar
 
 from whatsapp_backend.domain.amendments import Amendments, Edit, Handled, Mark
@@ -57,37 +58,46 @@ def bounded(amendments: Amendments) -> Amendments:
 
 
 def identified(amendments: Amendments | None, number_of: Callable[[str], str | None]) -> Amendments | None:
-    """The same, with the numbers of those who were known by their LID."""
+    """The same, with the numbers of those who were known by their LID.
+
+    Receipts stay as they were told: a group has a thousand for each message of ours, and to find them all again when
+    one number becomes known would cost more than it tells.
+    """
     if amendments is None:
         return None
-
-    def named(by: str, lid: str | None) -> tuple[str, str | None]:
-        number = number_of(by)
-        return (number, by) if number else (by, lid)
-
-    def renamed(marks: Mapping[str, T]) -> dict[str, T]:
-        return {(who := named(by, mark.lid))[0]: replace(mark, lid=who[1]) for by, mark in marks.items()}
-
-    edits = {}
+    edits: dict[str, Edit] = {}
     for key, edit in amendments.edits.items():
-        by, lid = named(edit.by, edit.lid)
-        edits[edit_key(key.partition("\n")[0], by)] = replace(edit, by=by, lid=lid)
-    return merged(
-        Amendments(edits=edits),
-        Amendments(
-            revokes=renamed(amendments.revokes),
-            reactions=renamed(amendments.reactions),
-            votes=renamed(amendments.votes),
-            receipts=renamed(amendments.receipts),
-        ),
+        by, lid = _named(edit.by, edit.lid, number_of)
+        renamed, place = replace(edit, by=by, lid=lid), edit_key(key.partition("\n")[0], by)
+        edits[place] = _earlier_edit(edits[place], renamed) if place in edits else renamed
+    others = Amendments(
+        revokes=_renamed(amendments.revokes, number_of),
+        reactions=_renamed(amendments.reactions, number_of),
+        votes=_renamed(amendments.votes, number_of),
+        receipts=amendments.receipts,
     )
+    return merged(Amendments(edits=edits), others)
+
+
+def _named(by: str, lid: str | None, number_of: Callable[[str], str | None]) -> tuple[str, str | None]:
+    number = number_of(by)
+    return (number, by) if number else (by, lid)
+
+
+def _renamed(marks: Mapping[str, Mark], number_of: Callable[[str], str | None]) -> dict[str, Mark]:
+    found: dict[str, Mark] = {}
+    for who, mark in marks.items():
+        by, lid = _named(who, mark.lid, number_of)
+        renamed = replace(mark, lid=lid)
+        found[by] = _later(found[by], renamed) if by in found else renamed  # he may stand here under both names
+    return found
 
 
 def doers(amendments: Amendments | None) -> Iterable[str]:
-    """Everybody who did something."""
+    """Everybody who did something, but for those who had it."""
     if amendments is not None:
         yield from (edit.by for edit in amendments.edits.values())
-        for marks in (amendments.revokes, amendments.reactions, amendments.votes, amendments.receipts):
+        for marks in (amendments.revokes, amendments.reactions, amendments.votes):
             yield from marks
 
 
@@ -202,6 +212,13 @@ def marks_told(marks: Mapping[str, Mark]) -> list[Any]:
         _without_none({"by": by, "atMs": mark.at_ms, "text": mark.text or None, "lid": mark.lid, "of": mark.of})
         for by, mark in ordered
     ]
+
+
+def receipts_of(receipts: Mapping[str, Handled], partner: str | None) -> Mapping[str, Handled]:
+    """Who had it when. With one partner it was he, under whatever name."""
+    if partner is None or not receipts:
+        return receipts
+    return {partner: replace(reduce(_earliest, receipts.values()), lid=None)}
 
 
 def receipts_told(receipts: Mapping[str, Handled]) -> list[Any]:

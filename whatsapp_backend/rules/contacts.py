@@ -13,7 +13,6 @@ from whatsapp_backend.rules.identity import phone_of
 from whatsapp_backend.rules.stored import integer, typed
 
 SERVER_TIMES = ("updatedAt",)
-DELETED_WHEN_ABSENT: frozenset[str] = frozenset()
 _FIELDS = {"name": NameRank.PHONE_BOOK, "notify": NameRank.NOTIFIED, "verifiedName": NameRank.VERIFIED}
 _LONGEST = 200
 _CLOCKS_BELOW = 1 << 62
@@ -88,6 +87,11 @@ def fields_of(state: ContactState) -> dict[str, Any]:
         if given:
             fields["clocks"][field], fields[field] = given
     return fields
+
+
+def deleted_when_absent(_state: ContactState) -> frozenset[str]:
+    """Nothing: who has told his name keeps it."""
+    return frozenset()
 
 
 def state_in(fields: Mapping[str, Any], ours: ContactState) -> ContactState:

@@ -70,6 +70,17 @@ def changed(incoming: Mapping[str, State], known: Mapping[str, Gathered], touche
     return rows
 
 
+def to_be_written(row: Gathered) -> Gathered:
+    """The row, whose count of unread messages changed."""
+    return replace(row, dirty=row.dirty or is_document(rules_of(row.path).loaded(row.state)))
+
+
+def is_ahead(row: Gathered, changed: Iterable[MessageState]) -> bool:
+    """Whether a thread follows a message that turned out to be none, or older than it says."""
+    thread = threads.loaded(row.state)
+    return any(threads.is_ahead(thread, message) for message in changed)
+
+
 def derived_anew(row: Gathered, newest: Iterable[MessageState]) -> Gathered:
     """A thread's row when its newest message turned out to be none, or older."""
     return replace(row, state=threads.dumped(threads.derived_anew(threads.loaded(row.state), newest)), dirty=True)
@@ -104,9 +115,19 @@ def fields_of(row: Gathered) -> dict[str, Any]:
     return fields
 
 
+def deleted_when_absent(row: Gathered) -> frozenset[str]:
+    """The fields that go from the document where ours lacks them."""
+    rules = rules_of(row.path)
+    gone: frozenset[str] = rules.deleted_when_absent(rules.loaded(row.state))
+    return gone
+
+
 def beside(row: Gathered, document: Document) -> State:
     """What our document becomes beside the one that is there."""
     rules = rules_of(row.path)
     ours: State = rules.loaded(row.state)
-    merged: State = rules.merged(ours, rules.state_in(document.fields, ours))
+    theirs: State = rules.state_in(document.fields, ours)
+    if isinstance(ours, ThreadState) and isinstance(theirs, ThreadState) and theirs.anew < ours.anew:
+        theirs = threads.without_activity(theirs)  # what we have taken back stands there still
+    merged: State = rules.merged(ours, theirs)
     return merged

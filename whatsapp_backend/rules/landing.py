@@ -16,7 +16,7 @@ from whatsapp_backend.domain.events import Amended, MessageSeen
 from whatsapp_backend.domain.mirror import Mirrored, Waiting
 from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.domain.writes import Document, Fields, Write
-from whatsapp_backend.rules import message_fields, messages
+from whatsapp_backend.rules import message_fields, messages, threads
 from whatsapp_backend.rules.document_ids import message_path, other_sender, thread_id
 from whatsapp_backend.rules.generations import said_id
 from whatsapp_backend.rules.identity import certainly_differ, is_person
@@ -59,6 +59,10 @@ class Slot:
     """The document that `base` was read from; it may lack fields that `base` has, or spell them differently."""
     updated_at_ns: int | None = None
     must_read: bool = False
+    before: MessageState | None = None
+    """What the mirror knew of the document. Where it was `read`, our own write may be in it already, and the answer to
+    that have been lost.
+    """
     waited: Waiting | None = None
     """What the mirror held for it, now part of `incoming`."""
     waits: bool = True
@@ -186,7 +190,7 @@ def _slot(one: Arrival, mirrored: Mirrored | None, waited: Waiting | None) -> Sl
         amends = one.state.content is None
         slot.must_read = one.exists or (amends and (waited is None or waited.due_at_ms is not None))
     elif mirrored.state is not None:
-        slot.base = messages.loaded(mirrored.state)
+        slot.base = slot.before = messages.loaded(mirrored.state)
         slot.updated_at_ns = mirrored.updated_at_ns
     elif mirrored.digest == messages.digest(slot.incoming):
         slot.base = slot.incoming  # the merge state aged out, but this is all the document holds
@@ -232,8 +236,10 @@ def moved_in(document: Document, account: str, client_jid: str) -> MessageState 
 
 
 def _try_out(state: MessageState) -> None:
+    messages.merged(state, state)
     if state.content is not None:
         message_fields.fields_of(state)
+        threads.state_after(state)
     messages.dumped(state)
     messages.digest(state)
 

@@ -15,7 +15,7 @@ from whatsapp_backend.rules import amendments
 from whatsapp_backend.rules.content import is_as_edited
 from whatsapp_backend.rules.document_ids import thread_id
 from whatsapp_backend.rules.generations import is_stub, message_id_of
-from whatsapp_backend.rules.identity import ME, canonical_jid, lid_among, sender_lid_of, sender_of
+from whatsapp_backend.rules.identity import ME, canonical_jid, is_person, lid_among, sender_lid_of, sender_of
 from whatsapp_backend.rules.limits import document_bytes
 from whatsapp_backend.rules.messages import FOREIGN, state_of
 from whatsapp_backend.rules.shown import Shown, shown_of
@@ -137,7 +137,9 @@ def _amended_fields(state: MessageState, shown: Shown) -> dict[str, Any]:
         "reactions": amendments.marks_told({by: mark for by, mark in told.reactions.items() if mark.text}),
         "reactionsRemoved": amendments.marks_told({by: mark for by, mark in told.reactions.items() if not mark.text}),
         "votes": amendments.marks_told(told.votes),
-        "receipts": amendments.receipts_told(told.receipts),
+        "receipts": amendments.receipts_told(
+            amendments.receipts_of(told.receipts, state.client_jid if is_person(state.client_jid) else None)
+        ),
     }
     return fields | {name: told_of for name, told_of in lists.items() if told_of}
 

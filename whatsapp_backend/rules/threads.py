@@ -58,17 +58,30 @@ def state_after(message: MessageState) -> ThreadState:
     )
 
 
-def derived_anew(state: ThreadState, newest: Iterable[MessageState]) -> ThreadState:
-    """The thread when its newest message turned out to be none, or older: it follows the newest that are there."""
-    bare = ThreadState(
+def is_ahead(state: ThreadState, message: MessageState) -> bool:
+    """Whether the thread follows this message, which is none any more, or older than the thread says."""
+    if state.last_id != message.message_id:
+        return False
+    return not is_here(message) or message.active_at_ms < state.last_at_ms
+
+
+def without_activity(state: ThreadState) -> ThreadState:
+    """Its name, and what else does not come from its newest message."""
+    return ThreadState(
         account=state.account,
         client_jid=state.client_jid,
         name=state.name,
         name_rank=state.name_rank,
         name_clock=state.name_clock,
         read_at_ms=state.read_at_ms,
+        anew=state.anew,
         redirect_to=state.redirect_to,
     )
+
+
+def derived_anew(state: ThreadState, newest: Iterable[MessageState]) -> ThreadState:
+    """The thread when its newest message turned out to be none, or older: it follows the newest that are there."""
+    bare = replace(without_activity(state), anew=state.anew + 1)
     return reduce(merged, (state_after(message) for message in newest if is_here(message)), bare)
 
 
@@ -79,10 +92,12 @@ def merged(one: ThreadState, other: ThreadState) -> ThreadState:
     last_inbound_at_ms = max(one.last_inbound_at_ms, other.last_inbound_at_ms)
     read_at_ms = max(one.read_at_ms, other.read_at_ms)
     redirect_to = max(one.redirect_to, other.redirect_to)
-    if named is newest and (last_inbound_at_ms, read_at_ms, redirect_to) == (
+    anew = max(one.anew, other.anew)
+    if named is newest and (last_inbound_at_ms, read_at_ms, redirect_to, anew) == (
         newest.last_inbound_at_ms,
         newest.read_at_ms,
         newest.redirect_to,
+        newest.anew,
     ):
         return newest  # as in nearly all of a history: half the time of a window went into copies
     return replace(
@@ -93,6 +108,7 @@ def merged(one: ThreadState, other: ThreadState) -> ThreadState:
         name_clock=named.name_clock,
         read_at_ms=read_at_ms,
         redirect_to=redirect_to,
+        anew=anew,
     )
 
 
@@ -170,8 +186,25 @@ def redirected(state: ThreadState, client_jid: str) -> tuple[ThreadState, Thread
     return replace(state, redirect_to=to), taken
 
 
-DELETED_WHEN_ABSENT = frozenset({"lastMessageSenderName"})
-"""What a newer message may lack. Other fields of the document (owner, archived, redirects) are other people's."""
+_LACKED_BY_SOME = frozenset({"lastMessageSenderName"})
+_ACTIVITY = _LACKED_BY_SOME | {
+    "lastMessageAt",
+    "lastMessageAtMs",
+    "lastMessageId",
+    "lastMessagePreview",
+    "lastMessageText",
+    "lastMessageDirection",
+    "lastInboundAt",
+    "lastInboundAtMs",
+}
+
+
+def deleted_when_absent(state: ThreadState) -> frozenset[str]:
+    """What a newer message may lack, and of a thread that lost its newest all activity: without any it is not shown.
+
+    Other fields of the document (owner, archived, redirects) are other people's.
+    """
+    return _ACTIVITY if state.anew else _LACKED_BY_SOME
 
 
 def state_in(fields: Mapping[str, Any], ours: ThreadState) -> ThreadState:
@@ -205,6 +238,7 @@ def state_in(fields: Mapping[str, Any], ours: ThreadState) -> ThreadState:
         name_rank=rank,
         name_clock=_integer(clocks, "name") or 0,
         redirect_to=typed(fields, "redirectTo", str) or "",
+        anew=_integer(clocks, "anew") or 0,
     )
 
 

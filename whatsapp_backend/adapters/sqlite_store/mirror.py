@@ -22,7 +22,7 @@ _SET_DIGEST = (
 _SET_STATE = "INSERT OR REPLACE INTO mirror_state (path_hash, touched_at_ms, updated_at_ns, state) VALUES (?, ?, ?, ?)"
 _DROP_STATE = "DELETE FROM mirror_state WHERE path_hash = ?"
 _COLUMNS = "path, account, state, updated_at_ns, dirty"
-_UNREAD = "(SELECT count(*) FROM unread WHERE thread = path)"
+_UNREAD = "(SELECT count(*) FROM (SELECT 1 FROM unread WHERE thread = path LIMIT 10000))"
 _GATHERED = f"SELECT {_COLUMNS}, {_UNREAD} FROM gathered WHERE path = ?"
 _DIRTY = f"SELECT {_COLUMNS}, {_UNREAD} FROM gathered WHERE dirty ORDER BY rowid LIMIT ?"
 _SET_GATHERED = (

@@ -39,9 +39,10 @@ def missed_call(*, video: bool, group: bool) -> Content:
 
 def is_over(call: Any) -> bool:
     """Whether the details of a call say how it ended."""
-    return isinstance(call, dict) and (
-        call.get("missed") is True or call.get("outcome", "offer") not in _BEFORE_THE_END
-    )
+    if not isinstance(call, dict):
+        return False
+    outcome = call.get("outcome", "offer")
+    return call.get("missed") is True or (isinstance(outcome, str) and outcome not in _BEFORE_THE_END)
 
 
 def call_key(_field: str, value: Any) -> Content:
