@@ -79,17 +79,7 @@ class LeaseTable:
         current, now_ms = self.locks.get(term.account), int(now_s * 1000)
         if current is not None and run_lock.is_busy(current, term, run, now_ms=now_ms):
             return current
-        made = RunLock(
-            account=term.account,
-            owner=term.holder,
-            kind=kind,
-            run=run,
-            token=term.token,
-            expires_at_ms=now_ms + int(life_s * 1000),
-            started_at_ms=now_ms,
-        )
-        if current is not None and run_lock.is_own(current, made):
-            made = replace(made, started_at_ms=current.started_at_ms)
+        made = run_lock.made(term, current, kind=kind, run=run, life_s=life_s, now_ms=now_ms)
         self.locks[term.account] = made
         return made
 
