@@ -47,6 +47,7 @@ class Conditions:
     drift: float = 0.06
     lost: float = 0.02
     slow: float = 0.04
+    slowest: tuple = (1, 5, 25)
     pauses: float = 1.2
     kills: float = 0.8
     leaves: float = 0.4
@@ -252,7 +253,7 @@ class World:
         there, back = rng.uniform(0.005, 0.2), rng.uniform(0.005, 0.2)
         if rng.random() < conditions.slow:
             there, back = rng.choice(((1, 0), (0, 1), (0.5, 0.5)))
-            length = rng.choice((1, 5, 25)) * rng.random()
+            length = rng.choice(conditions.slowest) * rng.random()
             there, back = there * length, back * length
         request_lost, answer_lost = rng.random() < conditions.lost, rng.random() < conditions.lost
         bad = request_lost or answer_lost or there + back > PROMPT_S

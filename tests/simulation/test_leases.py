@@ -82,3 +82,11 @@ def test_the_same_seed_is_the_same_schedule():
     for seed in range(20):
         assert World(seed).run().trace == World(seed).run().trace
     assert World(1).run().trace != World(2).run().trace
+
+
+def test_nothing_flaps_in_a_day_of_slow_calls():
+    """24 hours in which one call in fifty takes up to two seconds: the first terms are the last."""
+    well = {"lost": 0, "pauses": 0, "kills": 0, "leaves": 0, "changes": 0}
+    (world,) = played([1], length_s=24 * 3600, slow=0.02, slowest=(2,), **well)
+    assert world.terms == 2
+    assert not world.failures

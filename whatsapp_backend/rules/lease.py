@@ -73,6 +73,14 @@ def want(state: State, accounts: Iterable[str]) -> State:
     return replace(state, wanted=wanted, owned=owned, others=others, giving={**state.giving, **giving}, ask_at_s=NEVER)
 
 
+def disproved(state: State, term: Term) -> State:
+    """A fenced write, or WhatsApp, says that this term has ended: see whose the account is."""
+    if state.owned.get(term.account) != term:
+        return state
+    owned = {account: other for account, other in state.owned.items() if account != term.account}
+    return replace(state, owned=owned, ask_at_s=NEVER)
+
+
 def stop(state: State) -> State:
     """Own nothing any more, and let the others know."""
     return replace(state, stopping=True, owned={}, trusted_until_s=NEVER, ask_at_s=NEVER)
