@@ -3,6 +3,9 @@
 The library's own try five times without a pause, and a transaction that was cancelled keeps its locks until Firestore
 ends it for its idleness. Ours are tried again only when Firestore aborted them, which is the one answer after which
 nothing has happened for sure.
+
+A transaction is begun by a call of its own, before the first read. The first read could begin it and save a round trip;
+but one that is cancelled before its answer leaves locks behind in a transaction whose id nobody knows.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ _ABORTED = grpc.StatusCode.ABORTED
 _Result = TypeVar("_Result")
 _GetRequest = messages.BatchGetDocumentsRequest.pb()
 _CommitRequest = messages.CommitRequest.pb()
+_BeginRequest = messages.BeginTransactionRequest.pb()
 _RollbackRequest = messages.RollbackRequest.pb()
 _WriteMessage = messages.Write.pb()
 
@@ -54,6 +58,7 @@ class Transactions:
         self.timeout_s = timeout_s
         self.batch_get = self.calls.stream("BatchGetDocuments", answer=messages.BatchGetDocumentsResponse.pb())
         self.send_commit = self.calls.unary("Commit", answer=messages.CommitResponse.pb())
+        self._begin = self.calls.unary("BeginTransaction", answer=messages.BeginTransactionResponse.pb())
         self._rollback = self.calls.unary("Rollback", answer=_Nothing)
         self._encoder = encoding.Encoder(self.calls.documents)
         self._ending: set[asyncio.Task[None]] = set()
@@ -62,7 +67,7 @@ class Transactions:
         """Do this in a transaction, again if Firestore aborts it. `work` commits, or leaves everything as it was."""
         before = b""
         for attempt in range(_ATTEMPTS):
-            transaction = Transaction(self, before)
+            transaction = Transaction(self, await self._begun(before))
             try:
                 return await work(transaction)
             except grpc.aio.AioRpcError as error:
@@ -75,7 +80,7 @@ class Transactions:
 
     async def alone(self, paths: Sequence[str]) -> dict[str, Snapshot]:
         """Read without a transaction, and without locks."""
-        return await self.read(self._get(paths), None)
+        return await self.read(self._get(paths))
 
     async def commit_alone(self, writes: Sequence[Any]) -> None:
         """Write without having read."""
@@ -91,30 +96,32 @@ class Transactions:
 
     # -- For the transactions of this ------------------------------------------------------------------------------
 
-    async def read(self, request: Any, transaction: Transaction | None) -> dict[str, Snapshot]:
-        """Ask for documents; the answer may begin a transaction."""
+    async def read(self, request: Any) -> dict[str, Snapshot]:
+        """Ask for documents."""
         self.operations.rpcs += 1
         self.operations.reads += len(request.documents)
         found: dict[str, Snapshot] = {}
         answers = self.batch_get(request.SerializeToString(), timeout=self.timeout_s, metadata=self.calls.metadata)
         async for answer in answers:
-            if answer.transaction and transaction:
-                transaction.id = answer.transaction
             self._note(answer, found)
         return found
 
-    def get_in(self, paths: Sequence[str], transaction: Transaction) -> Any:
-        """The request to read in a transaction; the first one begins it, which saves a round trip."""
+    async def read_in(self, transaction: Transaction, paths: Sequence[str]) -> dict[str, Snapshot]:
+        """Read in a transaction."""
         request = self._get(paths)
-        if transaction.id:
-            request.transaction = transaction.id
-        else:
-            request.new_transaction.read_write.retry_transaction = transaction.before
-        return request
+        request.transaction = transaction.id
+        return await self.read(request)
 
     async def commit_in(self, transaction: Transaction, writes: Sequence[Any]) -> None:
         """Commit a transaction."""
         await self._commit(_CommitRequest(database=self.calls.database, writes=writes, transaction=transaction.id))
+
+    async def _begun(self, before: bytes) -> bytes:
+        request = _BeginRequest(database=self.calls.database)
+        request.options.read_write.retry_transaction = before
+        self.operations.rpcs += 1
+        answer = await self._begin(request.SerializeToString(), timeout=self.timeout_s, metadata=self.calls.metadata)
+        return bytes(answer.transaction)
 
     async def _commit(self, request: Any) -> None:
         self.operations.rpcs += 1
@@ -135,7 +142,7 @@ class Transactions:
 
     def _end(self, transaction: Transaction) -> None:
         """Let its locks go, without waiting for it: others wait for them, also when we were cancelled."""
-        if not transaction.id or transaction.committed:
+        if transaction.committed:
             return
         ending = asyncio.get_running_loop().create_task(self._roll_back(transaction.id), name="rollback")
         self._ending.add(ending)
@@ -150,15 +157,14 @@ class Transactions:
 class Transaction:
     """One attempt. All reads come before the commit."""
 
-    def __init__(self, transactions: Transactions, before: bytes) -> None:
-        self.id = b""
-        self.before = before
+    def __init__(self, transactions: Transactions, id: bytes) -> None:
+        self.id = id
         self.committed = False
         self._all = transactions
 
     async def read(self, paths: Sequence[str]) -> dict[str, Snapshot]:
         """Read, and see that nobody changes it until the end."""
-        return await self._all.read(self._all.get_in(paths, self), self) if paths else {}
+        return await self._all.read_in(self, paths) if paths else {}
 
     async def commit(self, writes: Sequence[Any]) -> None:
         """Carry out all of these, or raise. An error other than ABORTED leaves open whether it did."""
