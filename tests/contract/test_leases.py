@@ -99,7 +99,8 @@ async def test_the_first_one_takes_and_the_second_is_told_who(store):
     one, (term,) = await owning(store, "one", A)
     assert term == Term(account=A, holder=one.id, token=1, nonce=one.nonce)
     two = await beating(store, "two")
-    assert await store.take(two, [A], ttl_s=WELL_S) == {A: Sighting(term=term, given=0)}
+    era = (await store.look([one.id]))[one.id].era
+    assert await store.take(two, [A], ttl_s=WELL_S) == {A: Sighting(term=term, era=era)}
 
 
 async def test_taking_again_begins_no_new_term(store):
@@ -161,15 +162,29 @@ async def test_some_are_free_and_some_are_not(store):
     assert (taken[A].term.holder, taken[B].term.holder) == (one.id, two.id)
 
 
-async def test_what_was_given_up_is_free_and_shows_in_the_heartbeat(store):
-    """Others look at heartbeats only: the count tells them to look at the terms again."""
+async def test_what_was_given_up_is_free_and_begins_an_era_of_the_heartbeat(store):
+    """Others look at heartbeats only: another era tells them to look at the terms again."""
     one, (a, b) = await owning(store, "one", A, B)
+    before = (await store.look([one.id]))[one.id].era
     await store.give(one, [a])
-    assert (await store.look([one.id]))[one.id].given == 1
+    era = (await store.look([one.id]))[one.id].era
+    assert era != before
     two = await beating(store, "two")
     taken = await store.take(two, [A, B], ttl_s=WELL_S)
     assert (taken[A].term.holder, taken[A].term.token) == (two.id, a.token + 1)
-    assert taken[B] == Sighting(term=b, given=1)
+    assert taken[B] == Sighting(term=b, era=era)
+
+
+async def test_a_heartbeat_made_anew_is_another_era(store):
+    """Who was taken from comes back under its name: that it beats does not say that it owns what it owned."""
+    one = await beating(store, "one")
+    before = (await store.look([one.id]))[one.id].era
+    await store.beat(one, register=False)
+    assert (await store.look([one.id]))[one.id].era == before
+    await store.leave(one)
+    await SystemClock().sleep(0.002)
+    await store.beat(one, register=True)
+    assert (await store.look([one.id]))[one.id].era != before
 
 
 async def test_an_old_term_is_not_given_up_in_place_of_a_new_one(store):

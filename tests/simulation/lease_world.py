@@ -5,6 +5,7 @@ instance's own clock reaches the end of its trust, or it let go before. That an 
 what the store holds. Instances are driven by `rules.lease` alone.
 """
 
+import dataclasses
 import heapq
 import math
 import random
@@ -270,15 +271,54 @@ class World:
 
     def serve(self, life, turn, call, started_s, back, recover):  # noqa: PLR0917 -- as it is called by the heap
         """The store carries it out, whatever became of the caller."""
-        said = self.carry_out(life.instance, call)
+        if isinstance(call, Take):
+            self.read_to_take(life, turn, call, started_s, back, recover)
+        else:
+            self.answer(life, turn, call, started_s, back, recover, self.carry_out(life.instance, call))
+
+    def read_to_take(self, life, turn, call, started_s, back, recover):  # noqa: PLR0917
+        """A taking is a transaction: what it read goes to the instance, which decides, and comes back to be committed.
+
+        An instance that died meanwhile decides nothing; one that was paused decides on what it read long ago.
+        """
+        read, read_at = self.held(call.accounts), self.now
+        there = self.rng.random() * (0.1 if back == math.inf else back)
+
+        def decide():
+            if not life.alive:
+                return
+            if self.now < life.paused_until:
+                self.at(life.paused_until, decide)
+            else:
+                self.at(self.now + there, commit)
+
+        def commit():
+            said = Failed()
+            if self.held(call.accounts) == read:
+                said = self.carry_out(life.instance, call, now_s=read_at)
+            self.answer(life, turn, call, started_s, back - there, recover, said)
+
+        self.at(self.now + there / 2, decide)
+
+    def held(self, accounts):
+        """What decides whether accounts are free: nothing of it may change until the commit."""
+        terms = [self.table.terms.get(account) for account in accounts]
+        beating = self.table._beating
+        return [
+            (term, dataclasses.replace(beating[term.holder]) if term.holder in beating else None)
+            for term in terms
+            if term
+        ]
+
+    def answer(self, life, turn, call, started_s, back, recover, said):  # noqa: PLR0917
         self.note(type(call).__name__, life.instance.id)
         self.follow()
         if back < math.inf:
             seen = Observation(call=call, started_s=started_s, said=said, jitter=self.rng.random())
             self.at(self.now + back, self.wake, life, turn, seen, recover)
 
-    def carry_out(self, instance, call):
-        table, now_s = self.table, self.now
+    def carry_out(self, instance, call, now_s=None):
+        table, now_s = self.table, self.now if now_s is None else now_s
         table.asking = instance
         match call:
             case Beat():

@@ -8,8 +8,11 @@ from lease_world import Conditions, World
 from whatsapp_backend.rules import lease
 from whatsapp_backend.testing.lease_table import LeaseTable
 
-FOUND = ()
-"""Seeds that once broke something: kept for ever."""
+FOUND = (701, 2393, 3138, 6053, 6640, 7562, 8328, 9054, 10606)
+"""Seeds that once broke something, kept for ever.
+
+These: who was taken from came back under its name, and others who saw it beat went on believing that it owned.
+"""
 SCHEDULES = 2000
 BATCHES = 8
 

@@ -62,16 +62,16 @@ class Heartbeat:
     """An instance's heartbeat, as read. `age_s` is by the server's clock alone."""
 
     age_s: float
-    given: int = 0
-    """How often this instance gave up accounts: others look at the terms again when it changes."""
+    era: int = 0
+    """Changes whenever the instance may have lost or given up an account: others look at the terms again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """A term in force, and what its holder's heartbeat said of giving up."""
+    """A term in force, and the era of its holder's heartbeat."""
 
     term: Term
-    given: int = 0
+    era: int = 0
 
 
 class Mode(enum.Enum):

@@ -186,11 +186,11 @@ def _taken(state: State, said: Taken, again_s: float, now_s: float) -> State:
 
 
 def _looked(state: State, said: Looked, again_s: float) -> State:
-    alive = {name: beat.given for name, beat in said.heartbeats.items() if beat.age_s <= state.timings.ttl_s}
+    alive = {name: beat.era for name, beat in said.heartbeats.items() if beat.age_s <= state.timings.ttl_s}
     others = {
         account: sighting
         for account, sighting in state.others.items()
-        if alive.get(sighting.term.holder) == sighting.given
+        if alive.get(sighting.term.holder) == sighting.era
     }
     return replace(state, others=others, ask_at_s=NEVER if _unknown(state, state.owned, others) else again_s)
 

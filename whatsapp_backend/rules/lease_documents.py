@@ -12,6 +12,7 @@ from whatsapp_backend.domain.writes import Write
 from whatsapp_backend.rules.document_ids import encoded
 
 _NS_PER_MS = 1_000_000
+_ERAS_PER_MS = 1_000
 
 
 def instance_path(instance_id: str) -> str:
@@ -46,9 +47,14 @@ def count_given(instance: Instance, given: int) -> Write:
 
 
 def given_of(fields: Mapping[str, Any]) -> int:
-    """How often it gave up accounts."""
+    """How often it gave up accounts since it was made."""
     given = fields.get("given")
     return given if isinstance(given, int) else 0
+
+
+def era_of(fields: Mapping[str, Any]) -> int:
+    """Another number whenever it was made anew, as it is after others took from it, or gave up accounts."""
+    return (_ms(fields.get("startedAt")) or 0) * _ERAS_PER_MS + given_of(fields)
 
 
 def term_write(term: Term) -> Write:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from whatsapp_backend.domain.leases import Heartbeat, Instance, RunLock, Sighting, Term
 from whatsapp_backend.errors import LeaseLost
@@ -13,7 +14,7 @@ from whatsapp_backend.rules import lease, run_lock
 @dataclass(slots=True)
 class _Beating:
     updated_s: float
-    given: int = 0
+    era: int
 
 
 class LeaseTable:
@@ -23,11 +24,12 @@ class LeaseTable:
         self.terms: dict[str, Term] = {}
         self.locks: dict[str, RunLock] = {}
         self._beating: dict[str, _Beating] = {}
+        self._eras = count(1)
 
     def beat(self, instance: Instance, *, register: bool, now_s: float) -> bool:
         """Renew the heartbeat, or make it."""
         if register:
-            self._beating[instance.id] = _Beating(now_s)
+            self._beating[instance.id] = _Beating(now_s, next(self._eras))
         elif instance.id in self._beating:
             self._beating[instance.id].updated_s = now_s
         else:
@@ -43,7 +45,7 @@ class LeaseTable:
             beat = beats[term.holder] if term else None
             if lease.is_own(term, instance) or not lease.is_free(term, beat, instance, ttl_s=ttl_s):
                 assert term is not None
-                sightings[account] = Sighting(term=term, given=beat.given if beat else 0)
+                sightings[account] = Sighting(term=term, era=beat.era if beat else 0)
                 continue
             if term:
                 self._beating.pop(term.holder, None)
@@ -62,7 +64,7 @@ class LeaseTable:
             if self.terms.get(term.account) == term:
                 self.terms[term.account] = lease.ended(term)
         if instance.id in self._beating:
-            self._beating[instance.id].given += 1
+            self._beating[instance.id].era = next(self._eras)
 
     def leave(self, instance: Instance) -> None:
         """End the heartbeat."""
@@ -98,7 +100,7 @@ class LeaseTable:
 
     def _heartbeat(self, holder: str, now_s: float) -> Heartbeat | None:
         beating = self._beating.get(holder)
-        return Heartbeat(age_s=self._age_s(holder, beating.updated_s, now_s), given=beating.given) if beating else None
+        return Heartbeat(age_s=self._age_s(holder, beating.updated_s, now_s), era=beating.era) if beating else None
 
     def _age_s(self, holder: str, updated_s: float, now_s: float) -> float:  # noqa: ARG002 -- a worse store overrides it
         return now_s - updated_s

@@ -118,7 +118,7 @@ class FirestoreLeases:
         for account, term in terms.items():
             beat = beats.get(term.holder) if term else None
             if term and (lease.is_own(term, instance) or not lease.is_free(term, beat, instance, ttl_s=ttl_s)):
-                sightings[account] = Sighting(term=term, given=beat.given if beat else 0)
+                sightings[account] = Sighting(term=term, era=beat.era if beat else 0)
                 continue
             if term and beat:
                 dead = documents.instance_path(term.holder)
@@ -199,7 +199,7 @@ def _heartbeats(holders: Sequence[str], found: dict[str, Snapshot]) -> dict[str,
     for holder in holders:
         snapshot = found[documents.instance_path(holder)]
         if snapshot.document:
-            beats[holder] = Heartbeat(age_s=snapshot.age_s, given=documents.given_of(snapshot.document.fields))
+            beats[holder] = Heartbeat(age_s=snapshot.age_s, era=documents.era_of(snapshot.document.fields))
     return beats
 
 
