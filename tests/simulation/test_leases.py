@@ -80,6 +80,27 @@ def test_an_instance_that_does_not_look_is_noticed(monkeypatch):
     assert sum(bool(world.idle) for world in played(range(20))) > 5
 
 
+def test_trust_that_counts_from_the_answer_is_noticed(monkeypatch):
+    """The control: a slow answer stretches it, and with clocks 6 % off that is too long."""
+    slow_and_sleepy = {"slow": 0.6, "slowest": (3,), "pauses": 4, "kills": 0}
+    assert not any(world.two_believers for world in played(range(100), **slow_and_sleepy))
+    renewed = lease._renewed
+    monkeypatch.setattr(lease, "_renewed", lambda state, started_s, now_s: renewed(state, now_s, now_s))
+    assert sum(bool(world.two_believers) for world in played(range(100), **slow_and_sleepy)) > 3
+
+
+def test_heartbeats_without_eras_are_noticed(monkeypatch):
+    """The control: the seeds found without eras fail without eras."""
+    heartbeat = LeaseTable._heartbeat
+
+    def without_era(table, holder, now_s):
+        beat = heartbeat(table, holder, now_s)
+        return dataclasses.replace(beat, era=0) if beat else None
+
+    monkeypatch.setattr(LeaseTable, "_heartbeat", without_era)
+    assert all(world.idle for world in played(FOUND))
+
+
 def test_the_same_seed_is_the_same_schedule():
     """Any seed replays exactly."""
     for seed in range(20):
