@@ -1,9 +1,13 @@
 """Leads on a real Firestore emulator and a real clock: takeover, handover, and a sleeper that wakes."""
 
 import asyncio
+import os
 import random
+import signal
+import sys
 import uuid
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +95,51 @@ async def test_a_sleeper_that_wakes_changes_nothing(firestore):
         with pytest.raises(LeaseLost):
             await stores[0].write(old, [Write(path=f"accounts/{A}", fields={"by": "the sleeper"})])
         assert (await documents.read([mine.path]))[mine.path].fields == {"by": "the new one"}
+
+
+async def test_a_process_that_was_put_to_sleep_wakes_as_nobody(firestore, firestore_project, firestore_emulator):
+    """SIGSTOP, takeover, SIGCONT: it knows at once, its writes are refused, and it does not come back."""
+    script = Path(__file__).with_name("lease_sleeper.py")
+    timings = [str(number) for number in (TIMINGS.ttl_s, TIMINGS.renew_s, TIMINGS.retry_s)]
+    arguments = [firestore_project, firestore_emulator.address, A, *timings]
+    sleeper = await asyncio.create_subprocess_exec(
+        sys.executable, script, *arguments, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    try:
+        said = await heard(sleeper, "owned")
+        sleeper.send_signal(signal.SIGSTOP)
+        async with asyncio.TaskGroup() as tasks:
+            lead = lead_of(store := FirestoreLeases(firestore))
+            lead.want([A])
+            running = tasks.create_task(lead.run())
+            await until(lambda: lead.term(A) is not None)
+            mine = Write(path=f"accounts/{A}", fields={"by": "the new one"})
+            await store.write(lead.term(A), [mine])
+            sleeper.send_signal(signal.SIGCONT)
+            said += await heard(sleeper, "refused")
+            async with asyncio.timeout(20):
+                said += (await sleeper.stdout.read()).decode().split()
+            assert (await FirestoreDocuments(firestore).read([mine.path]))[mine.path].fields == mine.fields
+            assert lead.term(A) is not None
+            running.cancel()
+        assert said.count("owned") == 1
+        assert said.count("lost") == 1
+        assert said[-1] != "active"
+    finally:
+        if sleeper.returncode is None:
+            os.killpg(sleeper.pid, signal.SIGKILL)
+        await sleeper.wait()
+
+
+async def heard(process, word):
+    """Everything said until this word."""
+    said = []
+    async with asyncio.timeout(30):
+        while word not in said:
+            line = await process.stdout.readline()
+            assert line, said
+            said += [line.decode().split()[-1]]
+    return said
 
 
 async def test_standing_by_costs_one_read_a_look(firestore):
