@@ -5,14 +5,15 @@ import uuid
 
 import pytest
 
+from whatsapp_backend.adapters.firestore.client import close, firestore_client
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
 from whatsapp_backend.adapters.firestore.leases import FirestoreLeases
 from whatsapp_backend.clock import SystemClock
-from whatsapp_backend.domain.leases import Instance, Sighting, Term
+from whatsapp_backend.domain.leases import Instance, RunLock, Sighting, Term
 from whatsapp_backend.domain.writes import Result, Write
-from whatsapp_backend.errors import LeaseLost, OurBug
+from whatsapp_backend.errors import DocumentsUnavailable, LeaseLost, OurBug
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
-from whatsapp_backend.testing.memory_leases import MemoryLeases
+from whatsapp_backend.testing.memory_leases import LeaseFault, MemoryLeases
 
 A, B = "account_a", "account_b"
 TTL_S = 0.4
@@ -349,6 +350,44 @@ async def test_a_replaced_owner_can_neither_lock_nor_renew_and_its_lock_holds_no
         await store.renew(term, lock, life_s=900)
     with pytest.raises(LeaseLost):
         await store.lock(term, kind="backfill", run="r3", life_s=900)
+
+
+# -- Without an answer ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def silent(request, documents, unused_tcp_port):
+    """A store that cannot be reached."""
+    if isinstance(documents, MemoryDocuments):
+        store = MemoryLeases()
+        store.inject(LeaseFault.LOST)
+        yield store
+        return
+    client = firestore_client("demo-nowhere", emulator_host=f"127.0.0.1:{unused_tcp_port}")
+    yield FirestoreLeases(client, timeout_s=2)
+    await close(client)
+
+
+async def test_without_an_answer_every_call_says_so_in_its_way(silent):
+    """One kind of error for all, whatever it was; and writes say that they may or may not have landed."""
+    one = instance("one")
+    term = Term(account=A, holder=one.id, token=1, nonce=one.nonce)
+    lock = RunLock(account=A, owner=one.id, kind="backfill", run="r", token=1, expires_at_ms=1, started_at_ms=0)
+    for call in (
+        silent.beat(one, register=True),
+        silent.beat(one, register=False),
+        silent.take(one, [A], ttl_s=15),
+        silent.look([one.id]),
+        silent.give(one, [term]),
+        silent.leave(one),
+        silent.lock(term, kind="backfill", run="r", life_s=30),
+        silent.renew(term, lock, life_s=30),
+        silent.unlock(lock),
+    ):
+        with pytest.raises(DocumentsUnavailable):
+            await call
+    (outcome,) = await silent.write(term, [Write(path="accounts/a", fields={})])
+    assert outcome.result is Result.RETRY
 
 
 # -- What it costs -------------------------------------------------------------------------------------------------

@@ -37,8 +37,9 @@ ACCOUNTS = ("account_a", "account_b")
 TIMINGS = Timings()
 PROMPT_S = 0.5
 """A call that takes longer, or is lost, is bad luck of the instance that made it."""
-IDLE_S = 4.5
-"""How long an account may be free while an instance has no bad luck: a pause, a look, a renewal and a taking."""
+IDLE_S = 6.5
+"""How long an account may be free beside an instance without bad luck that has just woken: a pause until it asks for
+its heartbeat, one renewal refused and one made, a taking, a pause, a look, a taking."""
 
 
 @dataclass(frozen=True, kw_only=True)

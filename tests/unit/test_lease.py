@@ -77,7 +77,7 @@ def test_trust_counts_from_the_start_of_the_call_and_the_next_one_too():
 def test_an_answer_later_than_its_trust_gives_none():
     """And the heartbeat is due again at once."""
     state, action = heard(fresh(A), 130.0, Beat(register=True), Beaten(alive=True), started_s=100.0)
-    assert lease.mode(state, 130.0) is Mode.PASSIVE
+    assert lease.mode(state, 130.0, before=Mode.ACTIVE) is Mode.PASSIVE
     assert action == Beat(register=False)
 
 
@@ -113,7 +113,7 @@ def test_pauses_differ_by_up_to_a_fifth():
 def test_without_a_heartbeat_it_owns_nothing_and_makes_a_new_one():
     """Somebody saw it expired: whatever the own clock says."""
     state, action = heard(owning(), 101.0, Beat(register=False), Beaten(alive=False))
-    assert (state.owned, lease.mode(state, 101.0)) == ({}, Mode.PASSIVE)
+    assert (state.owned, lease.mode(state, 101.0, before=Mode.ACTIVE)) == ({}, Mode.PASSIVE)
     assert action == Beat(register=True)
 
 
@@ -142,6 +142,16 @@ def test_who_lives_is_looked_at_again_later():
     assert lease.step(state, 103.5)[1] == Look(holders=("other",))
 
 
+@pytest.mark.parametrize("before", Mode)
+def test_while_it_asks_it_works_or_not_as_before(before):
+    """Declaring the first account makes nobody passive, and starting makes nobody active too early."""
+    assert lease.mode(trusted(A), 101.0, before=before) is before
+    assert lease.mode(owning(), 101.0, before=before) is Mode.ACTIVE
+    assert lease.mode(watching(), 101.0, before=before) is Mode.PASSIVE
+    assert lease.mode(trusted(), 101.0, before=before) is Mode.ACTIVE
+    assert lease.mode(trusted(A), 114.0, before=before) is Mode.PASSIVE
+
+
 def test_the_heartbeat_comes_before_everything_else():
     """Taking many accounts must not cost those that are owned."""
     state = lease.want(owning(), [A, B])
@@ -152,7 +162,7 @@ def test_the_heartbeat_comes_before_everything_else():
 def test_what_is_not_wanted_is_not_owned_from_that_moment():
     """The others learn of it afterwards."""
     state = lease.want(owning(), [])
-    assert (state.owned, lease.mode(state, 101.0)) == ({}, Mode.ACTIVE)
+    assert (state.owned, lease.mode(state, 101.0, before=Mode.ACTIVE)) == ({}, Mode.ACTIVE)
     state, action = lease.step(state, 101.0)
     assert action == Give(terms=(MINE,))
     state, action = heard(state, 101.0, action, Given())
@@ -169,7 +179,7 @@ def test_what_was_granted_too_late_to_be_wanted_is_given_up():
 def test_stopping_ends_ownership_before_it_is_said():
     """And an answer that comes now grants nothing."""
     state = lease.stop(owning())
-    assert (state.owned, lease.mode(state, 101.0)) == ({}, Mode.PASSIVE)
+    assert (state.owned, lease.mode(state, 101.0, before=Mode.ACTIVE)) == ({}, Mode.PASSIVE)
     state, action = heard(state, 101.0, Take(accounts=(A,)), Taken(sightings={A: Sighting(term=MINE)}))
     assert (state.owned, action) == ({}, Leave())
     state, action = heard(state, 101.0, Leave(), Left())

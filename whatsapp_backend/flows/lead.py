@@ -87,7 +87,7 @@ class Lead:
     @property
     def mode(self) -> Mode:
         """Whether we may work, now."""
-        return lease.mode(self._state, self._clock.monotonic_s())
+        return lease.mode(self._state, self._clock.monotonic_s(), before=self._mode)
 
     def term(self, account: str) -> Term | None:
         """Our term of an account, if it is ours now. Ask before everything that only an owner may do."""

@@ -86,10 +86,14 @@ def stop(state: State) -> State:
     return replace(state, stopping=True, owned={}, trusted_until_s=NEVER, ask_at_s=NEVER)
 
 
-def mode(state: State, now_s: float) -> Mode:
-    """Whether it may work: it is trusted, and owns something or has nothing to own."""
-    may = now_s < state.trusted_until_s and not state.stopping and (state.owned or not state.wanted)
-    return Mode.ACTIVE if may else Mode.PASSIVE
+def mode(state: State, now_s: float, *, before: Mode) -> Mode:
+    """Whether it may work: it is trusted, and owns something or has nothing to own. While it asks, all stays as it was:
+    the first account of a lone instance must not make it passive for a moment."""
+    if now_s >= state.trusted_until_s or state.stopping:
+        return Mode.PASSIVE
+    if state.owned or not state.wanted:
+        return Mode.ACTIVE
+    return before if state.wanted - state.others.keys() else Mode.PASSIVE
 
 
 def step(state: State, now_s: float, seen: Observation | None = None) -> tuple[State, Action]:
