@@ -1,7 +1,7 @@
 """Play many schedules, on all cores, and name the seeds that broke something: `make proof`.
 
 A seed replays: `.venv/bin/python tests/simulation/proof.py 1 --first SEED`. One that was found belongs into FOUND of
-test_leases.py, for ever.
+test_lease_schedules.py, for ever.
 """
 
 import argparse
