@@ -3,7 +3,8 @@
 import dataclasses
 
 import pytest
-from lease_world import Conditions, World
+from lease_cast import Conditions
+from lease_world import World
 
 from whatsapp_backend.rules import lease
 from whatsapp_backend.testing.lease_table import LeaseTable
