@@ -16,7 +16,7 @@ FLUTTER_DIR := tests/flutter
 FLUTTER_MODULES := $(FLUTTER_DIR)/node_modules/.package-lock.json
 RUN := .venv/bin/whatsapp-backend
 
-.PHONY: help setup setup-tests demo demo-once serve test check bench docs lock jdk emulator clean need-python need-node need-java
+.PHONY: help setup setup-tests demo demo-once serve test proof check bench docs lock jdk emulator clean need-python need-node need-java
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,6 +33,10 @@ serve: setup ## Run the daemon: production credentials, or FIRESTORE_LOCAL=true 
 test: setup-tests need-java ## Run all tests, of Python and of Node
 	@.venv/bin/pytest -q -n $(WORKERS) --dist loadfile $(TESTS)
 	@cd $(NODE_DIR) && npm test --silent
+
+SCHEDULES ?= 100000
+proof: setup ## Play 100,000 schedules of leases and name the seeds that break something
+	@.venv/bin/python tests/simulation/proof.py $(SCHEDULES)
 
 check: setup-tests ## Look at everything without running it: style, types, imports, the unit
 	@.venv/bin/ruff check --quiet .

@@ -64,6 +64,10 @@ class DocumentsUnavailable(WhatsAppBackendError):
     """Firestore did not answer."""
 
 
+class LeaseLost(WhatsAppBackendError):
+    """Another instance owns this account now, or another run holds its lock."""
+
+
 class CommandFailed(PeerMisbehaved):
     """The bridge could not carry out a command. `code` is one of docs/frames.md."""
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from whatsapp_backend.domain.frames import Find, Get, State
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
+from whatsapp_backend.domain.leases import Heartbeat, Instance, RunLock, Sighting, Term
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
 from whatsapp_backend.domain.surveys import Survey
 from whatsapp_backend.domain.writes import Document, Outcome, Write
@@ -176,6 +177,49 @@ class DocumentQueries(Protocol):
 
     async def list_messages(self, thread: str, *, fields: Sequence[str], after: str, limit: int) -> list[Document]:
         """All messages of a thread, as `list_threads`. Raises DocumentsUnavailable."""
+
+
+class LeaseStore(Protocol):
+    """Who owns which account. All but `write` raise DocumentsUnavailable, after which nobody knows whether they took
+    effect: asking again tells."""
+
+    async def beat(self, instance: Instance, *, register: bool) -> bool:
+        """Renew the instance's heartbeat, or make it. False: there was none to renew."""
+
+    async def take(self, instance: Instance, accounts: Sequence[str], *, ttl_s: float) -> dict[str, Sighting]:
+        """Begin a term of each account that is free, and say what is in force of every one. The heartbeats of holders
+        that are dead end with it."""
+
+    async def look(self, holders: Sequence[str]) -> dict[str, Heartbeat]:
+        """The heartbeats of these instances; those that are gone are absent."""
+
+    async def give(self, instance: Instance, terms: Sequence[Term]) -> None:
+        """End these terms where they are still in force."""
+
+    async def leave(self, instance: Instance) -> None:
+        """End the heartbeat: what the instance owns is free."""
+
+    async def write(self, term: Term, writes: Sequence[Write]) -> list[Outcome]:
+        """Carry out all of these writes or none, and only while the term is in force. Raises LeaseLost otherwise.
+
+        Never raises for what the database says: that is in the outcomes, the same for all.
+        """
+
+
+class RunLocks(Protocol):
+    """Which run works on an account. All raise DocumentsUnavailable, after which asking again tells."""
+
+    async def lock(self, term: Term, *, kind: str, run: str, life_s: float) -> RunLock:
+        """Lock the account for this run, and say which lock is in force: another's, if its `run` is another.
+
+        Raises LeaseLost where the term has ended. A lock of an ended term holds nobody up.
+        """
+
+    async def renew(self, term: Term, lock: RunLock, *, life_s: float) -> RunLock:
+        """Live longer from now. Raises LeaseLost where the lock, or the term, is not its own any more."""
+
+    async def unlock(self, lock: RunLock) -> None:
+        """Release it if it is still its own."""
 
 
 class Gateway(Protocol):
