@@ -1,0 +1,139 @@
+"""What an account's connections claim for every thread of it at once.
+
+While a connection is caught up, the server hands over whatever comes, in its order: nothing is missing between
+catching up and the last sign of life. And what comes while we are away waits at the server: when the next connection
+has got all of that, nothing is missing in between either.
+
+Our clock is not WhatsApp's, so each claim ends a margin earlier and begins a margin later than our clock says. Within
+the margins the messages themselves speak: one that came live proves everything between the claim and itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from whatsapp_backend.domain.coverage import SECOND_MS, Ending, Epoch, Held, Point, Proof, Reason
+from whatsapp_backend.rules.coverage.intervals import Cover, Range, Span, cover_of, joined
+
+MARGIN_MS = 10_000
+"""How far our clock and WhatsApp's may be apart."""
+QUEUED_FOR_S = 14 * 24 * 3600
+"""What waited longer than this the server may have thrown away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What an account's epochs claim, and the seconds in which each epoch was live."""
+
+    covers: Mapping[Proof, Cover]
+    lives: Mapping[int, Range]
+    endings: tuple[tuple[int, Reason], ...]
+    """From which second on, and why, nothing was known any more."""
+
+    @property
+    def cover(self) -> Cover:
+        """All of it."""
+        return joined(*self.covers.values())
+
+    def reason_at(self, second: int) -> Reason:
+        """Why nothing is known from here on."""
+        said = [reason for at, reason in self.endings if at <= second]
+        return said[-1] if said else Reason.UNPROVEN
+
+
+# -- The rows ----------------------------------------------------------------------------------------------------------
+
+
+def opened(account: str, last: Epoch | None, now_ms: int) -> tuple[Epoch, ...]:
+    """The rows to be written when a connection opens: one that was left open by a crash is ended, a new one begins."""
+    left = (_ended(last, last.heard_at_ms, Ending.CRASHED),) if last and last.ending is None else ()
+    number = last.number + 1 if last else 1
+    return (*left, Epoch(account=account, number=number, opened_at_ms=now_ms, heard_at_ms=now_ms))
+
+
+def announced(epoch: Epoch, count: int) -> Epoch:
+    """The server said how much waits for us."""
+    return replace(epoch, announced=count)
+
+
+def caught_up(epoch: Epoch, received: int, now_ms: int) -> Epoch:
+    """What waited for us has come."""
+    return replace(heard(epoch, now_ms), caught_up_at_ms=now_ms, received=received)
+
+
+def heard(epoch: Epoch, at_ms: int) -> Epoch:
+    """A frame, or a heartbeat that knows of one. An ended epoch hears nothing."""
+    return epoch if epoch.ending else replace(epoch, heard_at_ms=max(at_ms, epoch.heard_at_ms))
+
+
+def closed(epoch: Epoch, now_ms: int) -> Epoch:
+    """It ended, and we saw it. What was heard last counts, not the end: it may have been dead for a while."""
+    return _ended(epoch, now_ms, Ending.CLOSED)
+
+
+def deaf(epoch: Epoch, inbound_at_ms: int, now_ms: int) -> Epoch:
+    """It looked alive, and was not: it counts until its last inbound frame."""
+    cut = min(epoch.heard_at_ms, max(inbound_at_ms, epoch.opened_at_ms))
+    return replace(_ended(epoch, now_ms, Ending.DEAF), heard_at_ms=cut)
+
+
+def _ended(epoch: Epoch, at_ms: int, ending: Ending) -> Epoch:
+    return replace(epoch, closed_at_ms=at_ms, ending=ending) if epoch.ending in (None, Ending.CLOSED) else epoch
+
+
+# -- What they claim ---------------------------------------------------------------------------------------------------
+
+
+def claims_of(epochs: Iterable[Epoch]) -> Claims:
+    """What they claim together; in the order of their numbers."""
+    live: list[Span] = []
+    queued: list[Span] = []
+    lives: dict[int, Range] = {}
+    endings: list[tuple[int, Reason]] = []
+    reach: int | None = None  # up to this second all is known, and what came later had to wait at the server
+    for epoch in epochs:
+        if epoch.caught_up_at_ms is None:
+            continue  # what it did not get still waits
+        first, last = _live(epoch, epoch.caught_up_at_ms)
+        if reach is not None and not epoch.complete:
+            endings.append((reach, Reason.MISMATCH))
+        if epoch.complete and reach is not None and first - reach <= QUEUED_FOR_S:
+            until = first if first < last else (epoch.caught_up_at_ms - MARGIN_MS) // SECOND_MS
+            queued.append((_at(reach), _at(until)))
+            reach = max(reach, until)
+        else:
+            reach = max(reach or 0, first)
+        if first < last:
+            live.append((_at(first), _at(last)))
+            lives[epoch.number] = (first, last)
+            reach = max(reach, last)
+        endings.append((reach, _REASONS.get(epoch.ending or Ending.CLOSED, Reason.DISCONNECTED)))
+    covers = {Proof.LIVE: cover_of(live), Proof.OFFLINE_COMPLETE: cover_of(queued)}
+    return Claims(covers, lives, tuple(endings))
+
+
+_REASONS = {Ending.DEAF: Reason.DEAF, Ending.CRASHED: Reason.CRASHED}
+
+
+def _live(epoch: Epoch, caught_up_at_ms: int) -> Range:
+    first = -(-(caught_up_at_ms + MARGIN_MS) // SECOND_MS)
+    return first, (epoch.heard_at_ms - MARGIN_MS) // SECOND_MS
+
+
+def margins(claims: Claims, held: Iterable[Held]) -> Cover:
+    """What messages that came live prove beyond the seconds that their epoch claims."""
+    spans: list[Span] = []
+    for one in held:
+        first, last = claims.lives.get(one.epoch or 0, (0, 0))
+        if first == last:
+            continue
+        if one.at.second >= last:
+            spans.append((_at(last), one.at))
+        elif one.at.second < first:
+            spans.append((one.at, _at(first)))
+    return cover_of(spans)
+
+
+def _at(second: int) -> Point:
+    return Point(second * SECOND_MS)

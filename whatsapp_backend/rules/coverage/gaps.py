@@ -1,0 +1,153 @@
+"""Gaps: unknown stretches with a message after them, and what became of each.
+
+A stretch with nothing after it is quiet: there is nothing to ask with, and perhaps nothing to be found. It is known by
+the same sums all the same, so the first message after it makes it a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from whatsapp_backend.domain.coverage import (
+    ENDLESS,
+    SECOND_MS,
+    UNCLOSED,
+    Around,
+    Coverage,
+    Gap,
+    GapState,
+    Held,
+    Point,
+    Proof,
+    Reason,
+)
+from whatsapp_backend.rules.coverage.epochs import Claims
+from whatsapp_backend.rules.coverage.intervals import Cover, Stretch, bottom
+
+JOINED = "joined"
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A stretch with a message after it: unknown until second `last`. `anchors` are to be asked with, the nearest first."""
+
+    first: int
+    last: int
+    deep: bool
+    below: Point | None
+    anchors: tuple[Held, ...]
+
+    @property
+    def range_ms(self) -> tuple[int, int]:
+        """Its seconds as moments."""
+        return self.first * SECOND_MS, self.last * SECOND_MS
+
+
+def hole_of(cover: Cover, stretch: Stretch, around: Around) -> Hole | None:
+    """The stretch as a hole; None where no message is after it."""
+    loose = [one for one in around.inside if not _is_linked(stretch, one.at)]
+    held = (*around.inside, *around.above)
+    last, anchors = stretch.last, _anchors(held, bottom(cover, Point(stretch.last * SECOND_MS)))
+    if stretch.tail or not anchors:
+        if not loose:
+            return None
+        last, anchors = loose[-1].at.second + 1, _anchors(held, bottom(cover, loose[-1].at))
+    linked = (one.at for one in around.inside if _is_linked(stretch, one.at))
+    below = None if stretch.deep else max(linked, default=around.below.at if around.below else None)
+    return Hole(stretch.first, last, stretch.deep, below, anchors)
+
+
+def _anchors(held: Iterable[Held], lowest: Point) -> tuple[Held, ...]:
+    """The messages from this place on."""
+    return tuple(one for one in held if one.at >= lowest)
+
+
+def _is_linked(stretch: Stretch, at: Point) -> bool:
+    return at.second == stretch.first and at.id in stretch.linked
+
+
+def reconciled(
+    coverage: Coverage, holes: Iterable[Hole], covers: Mapping[Proof, Cover], claims: Claims, now_ms: int
+) -> Coverage:
+    """The thread's gaps as they are now: known ones follow their stretch, new ones open, covered ones are closed."""
+    left = sorted(coverage.gaps, key=lambda gap: gap.start_ms)
+    gaps: list[Gap] = []
+    ever = coverage.gaps_ever
+    for hole in holes:
+        known = [gap for gap in left if gap.state in UNCLOSED and _overlap(gap, hole)]
+        if known:
+            left.remove(known[0])
+            gaps.append(_followed(known[0], hole))
+        else:
+            ever += 1
+            gaps.append(_opened(coverage, ever, hole, claims, now_ms))
+    gaps += [_closed(gap, covers, now_ms) for gap in left]
+    return replace(coverage, gaps=tuple(sorted(gaps, key=lambda gap: gap.number)), gaps_ever=ever)
+
+
+def _overlap(gap: Gap, hole: Hole) -> bool:
+    start_ms, end_ms = hole.range_ms
+    return gap.start_ms < end_ms and start_ms < gap.end_ms
+
+
+def _followed(gap: Gap, hole: Hole) -> Gap:
+    start_ms, end_ms = hole.range_ms
+    moved = gap.above != hole.anchors[0].at or gap.below != hole.below
+    gap = replace(gap, start_ms=start_ms, end_ms=end_ms, below=hole.below, above=hole.anchors[0].at)
+    if not moved:
+        return gap
+    # Another place to ask with is another chance, also for one that was given up.
+    state = GapState.OPEN if gap.state is GapState.UNREACHABLE else gap.state
+    return replace(gap, tried=0, rounds=0, next_at_ms=0, state=state)
+
+
+def _opened(coverage: Coverage, number: int, hole: Hole, claims: Claims, now_ms: int) -> Gap:
+    start_ms, end_ms = hole.range_ms
+    return Gap(
+        account=coverage.account,
+        thread=coverage.thread,
+        number=number,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        below=hole.below,
+        above=hole.anchors[0].at,
+        reason=_reason(coverage, hole, claims),
+        opened_at_ms=now_ms,
+    )
+
+
+def _reason(coverage: Coverage, hole: Hole, claims: Claims) -> Reason:
+    start_ms, end_ms = hole.range_ms
+    doubted = [one.reason for one in coverage.doubts if one.from_ms < end_ms and start_ms < one.until_ms]
+    if doubted:
+        return doubted[-1]
+    return Reason.BEFORE if hole.deep else claims.reason_at(hole.first)
+
+
+def owed(coverage: Coverage, debts: Sequence[Point]) -> Coverage:
+    """Gaps that are nothing but the second of a message that is owed are named so: the debt is asked for, not they."""
+    seconds = {one.second for one in debts}
+    return replace(coverage, gaps=tuple(_named(gap, seconds) for gap in coverage.gaps))
+
+
+def _named(gap: Gap, seconds: set[int]) -> Gap:
+    span = range(gap.start_ms // SECOND_MS, gap.end_ms // SECOND_MS)
+    if gap.state in UNCLOSED and len(span) <= len(seconds) and all(second in seconds for second in span):
+        return replace(gap, reason=Reason.DEBT)
+    return replace(gap, reason=Reason.UNPROVEN) if gap.reason is Reason.DEBT else gap
+
+
+def _closed(gap: Gap, covers: Mapping[Proof, Cover], now_ms: int) -> Gap:
+    first, last = gap.start_ms // SECOND_MS, min(gap.end_ms, ENDLESS.ms) // SECOND_MS
+    by = [proof for proof in _STRONGEST if proof in covers and _meets(covers[proof], first, last)]
+    return replace(gap, state=GapState.CLOSED, closed_at_ms=now_ms, closed_by=str(by[0]) if by else JOINED)
+
+
+_STRONGEST = (Proof.OFFLINE_COMPLETE, Proof.OVERLAP, Proof.PHONE_COMPLETE, Proof.LIVE, Proof.HISTORY)
+
+
+def _meets(cover: Cover, first: int, last: int) -> bool:
+    """Whether some of these seconds are claimed."""
+    whole = any(begin < last and first < until for begin, until in cover.whole)
+    return whole or any(first <= link[0] < last for link in cover.links)
