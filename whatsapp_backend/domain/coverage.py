@@ -159,6 +159,8 @@ class Gap:
     closed_at_ms: int | None = None
     closed_by: str | None = None
     """The proof; `joined` when it became part of another gap."""
+    cursor: Point | None = None
+    """The oldest message of the last page, as long as it tells better where to go on than ids do."""
     tried: int = 0
     """How many anchors in a row got no answer."""
     rounds: int = 0

@@ -60,13 +60,14 @@ def next_request(
 ) -> Request | None:
     """The next request for this gap, None where nothing is to be asked now.
 
-    `anchors` are messages from `gap.above` on, the nearest first; `chat` is the thread's own JID; `asked_for` is how
-    much of the thread this run has asked for.
+    `anchors` are the message at `gap.above` and some of later seconds, the nearest first; `chat` is the thread's own
+    JID; `asked_for` is how much of the thread this run has asked for.
     """
-    count = min(budget.page, LARGEST_PAGE, budget.thread - asked_for)
+    # From a newer anchor one page must reach over the one that got no answer, and beyond it.
+    count = min(LARGEST_PAGE if gap.tried else budget.page, LARGEST_PAGE, budget.thread - asked_for)
     if count < 1 or not is_due(gap, budget, now_ms):
         return None
-    usable = [one for one in anchors if one.at >= gap.above and not is_below(one.at, gap)]
+    usable = [one for one in anchors if _is_anchor(one.at, gap)]
     if not usable:
         return None
     anchor = usable[min(gap.tried, _ANCHORS - 1, len(usable) - 1)]
@@ -80,9 +81,11 @@ def is_due(gap: Gap, budget: Budget, now_ms: int) -> bool:
     return askable and not dug and now_ms >= gap.next_at_ms
 
 
-def is_below(at: Point, gap: Gap) -> bool:
-    """Whether asking with this message would ask for what is below the gap."""
-    return gap.below is not None and (at == gap.below or at.second < gap.below.second)
+def _is_anchor(at: Point, gap: Gap) -> bool:
+    """Whether asking with it asks for the gap, and not for what is below. Within its second ids tell no order."""
+    if gap.below is not None and (at == gap.below or at.second < gap.below.second):
+        return False
+    return at == gap.above or at.second > gap.above.second
 
 
 def in_turn(gaps: Iterable[Gap]) -> list[Gap]:
@@ -118,13 +121,19 @@ def asking_after(asking: Asking, outcome: Outcome, now_ms: int) -> Asking:
     return replace(asking, unanswered=0, asked_at_ms=now_ms, paused_until_ms=now_ms + _PAUSE_MS)
 
 
-def gap_after(gap: Gap, outcome: Outcome, now_ms: int, *, end: int | None = None) -> Gap:
-    """The gap after a request for it that did not close it."""
+def gap_after(asked: Gap, left: Gap, outcome: Outcome, now_ms: int, *, end: int | None = None) -> Gap:
+    """What is left of a gap after a request for it. An answer that changed none of its bounds is of no use."""
     if outcome is Outcome.NO_ANSWER:
-        return _unanswered(gap, now_ms)
-    if outcome is Outcome.PAGE:
-        return replace(gap, state=GapState.FILLING, tried=0, rounds=0, next_at_ms=0)
-    return replace(gap, state=GapState.NO_ACCESS if end == NO_ACCESS else GapState.UNREACHABLE, tried=0, rounds=0)
+        return _unanswered(left, now_ms)
+    if _bounds(asked) != _bounds(left):
+        return replace(left, state=GapState.FILLING, tried=0, rounds=0, next_at_ms=0)
+    if asked.tried:
+        return _unanswered(left, now_ms)  # the newer anchor was no better than the one it stood for
+    return replace(left, state=GapState.NO_ACCESS if end == NO_ACCESS else GapState.UNREACHABLE, tried=0, rounds=0)
+
+
+def _bounds(gap: Gap) -> tuple[int, int, Point | None, Point]:
+    return gap.start_ms, gap.end_ms, gap.below, gap.above
 
 
 def _unanswered(gap: Gap, now_ms: int) -> Gap:

@@ -30,13 +30,17 @@ JOINED = "joined"
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A stretch with a message after it: unknown until second `last`. `anchors` are to be asked with, the nearest first."""
+    """A stretch with a message after it, unknown until second `last`. `anchor` is to ask with.
+
+    `loose`: any message of the anchor's second may be the one to ask with.
+    """
 
     first: int
     last: int
     deep: bool
     below: Point | None
-    anchors: tuple[Held, ...]
+    anchor: Point
+    loose: bool
 
     @property
     def range_ms(self) -> tuple[int, int]:
@@ -47,20 +51,20 @@ class Hole:
 def hole_of(cover: Cover, stretch: Stretch, around: Around) -> Hole | None:
     """The stretch as a hole; None where no message is after it."""
     loose = [one for one in around.inside if not _is_linked(stretch, one.at)]
-    held = (*around.inside, *around.above)
-    last, anchors = stretch.last, _anchors(held, bottom(cover, Point(stretch.last * SECOND_MS)))
-    if stretch.tail or not anchors:
+    last, lowest = stretch.last, bottom(cover, Point(stretch.last * SECOND_MS))
+    anchor = _first((*around.inside, *around.above), lowest)
+    if stretch.tail or anchor is None:
         if not loose:
             return None
-        last, anchors = loose[-1].at.second + 1, _anchors(held, bottom(cover, loose[-1].at))
+        last, lowest = loose[-1].at.second + 1, bottom(cover, loose[-1].at)
+        anchor = _first(around.inside, lowest) or loose[-1].at
     linked = (one.at for one in around.inside if _is_linked(stretch, one.at))
     below = None if stretch.deep else max(linked, default=around.below.at if around.below else None)
-    return Hole(stretch.first, last, stretch.deep, below, anchors)
+    return Hole(stretch.first, last, stretch.deep, below, anchor, not lowest.id)
 
 
-def _anchors(held: Iterable[Held], lowest: Point) -> tuple[Held, ...]:
-    """The messages from this place on."""
-    return tuple(one for one in held if one.at >= lowest)
+def _first(held: Iterable[Held], lowest: Point) -> Point | None:
+    return next((one.at for one in held if one.at >= lowest), None)
 
 
 def _is_linked(stretch: Stretch, at: Point) -> bool:
@@ -93,8 +97,10 @@ def _overlap(gap: Gap, hole: Hole) -> bool:
 
 def _followed(gap: Gap, hole: Hole) -> Gap:
     start_ms, end_ms = hole.range_ms
-    moved = gap.above != hole.anchors[0].at or gap.below != hole.below
-    gap = replace(gap, start_ms=start_ms, end_ms=end_ms, below=hole.below, above=hole.anchors[0].at)
+    cursor = gap.cursor if hole.loose and gap.cursor and gap.cursor.second == hole.anchor.second else None
+    above = cursor or hole.anchor
+    moved = above != gap.above or gap.below != hole.below
+    gap = replace(gap, start_ms=start_ms, end_ms=end_ms, below=hole.below, above=above, cursor=cursor)
     if not moved:
         return gap
     # Another place to ask with is another chance, also for one that was given up.
@@ -111,7 +117,7 @@ def _opened(coverage: Coverage, number: int, hole: Hole, claims: Claims, now_ms:
         start_ms=start_ms,
         end_ms=end_ms,
         below=hole.below,
-        above=hole.anchors[0].at,
+        above=hole.anchor,
         reason=_reason(coverage, hole, claims),
         opened_at_ms=now_ms,
     )

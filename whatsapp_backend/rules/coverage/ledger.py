@@ -8,12 +8,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from whatsapp_backend.domain.coverage import Around, Coverage, Gap, Held, Interval, Point, Proof
 from whatsapp_backend.rules.coverage.epochs import Claims
 from whatsapp_backend.rules.coverage.gaps import hole_of, owed, reconciled
 from whatsapp_backend.rules.coverage.intervals import Stretch, unknown
-from whatsapp_backend.rules.coverage.pages import page_spans, to_the_beginning
+from whatsapp_backend.rules.coverage.pages import page_older, page_spans, to_the_beginning
 from whatsapp_backend.rules.coverage.threads import bounds, cover_of_thread, covers_of, proven
 
 NO_MORE = 1
@@ -51,9 +52,15 @@ def met(gap: Gap, page: Iterable[Point]) -> bool:
 
 
 def answered(coverage: Coverage, gap: Gap, page: Sequence[Point], newer: Point, end: int | None) -> Coverage:
-    """What a page proves that the phone sent as older than `newer`; `end` is its word on what is left."""
+    """What a page proves that the phone sent as older than `newer`; `end` is its word on what is left.
+
+    The page is in the phone's order, oldest first. Where it did not get out of the second it began in, asking goes on
+    with its oldest message: ids do not tell which of a second's messages is the first.
+    """
     proof = Proof.OVERLAP if met(gap, page) else Proof.HISTORY
     intervals = [Interval(start, until, proof) for start, until in page_spans(page, newer)]
     if end == NO_MORE:
         intervals += to_the_beginning(page, newer)
-    return proven(coverage, intervals)
+    older = next(iter(page_older(page, newer)), gap.cursor)
+    gaps = tuple(replace(one, cursor=older) if one.number == gap.number else one for one in coverage.gaps)
+    return proven(replace(coverage, gaps=gaps), intervals)

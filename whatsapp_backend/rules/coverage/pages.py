@@ -14,13 +14,18 @@ def page_spans(messages: Iterable[Point], newer: Point) -> tuple[Span, ...]:
     Named are those of its first and its last second, where the order is not known: one of them may be what the hole
     ends with.
     """
-    page = [one for one in messages if one.second <= newer.second and one != newer]
+    page = page_older(messages, newer)
     if not page:
         return ()
     lowest = min(one.second for one in page)
     bottoms = [one for one in page if one.second == lowest]
     tops = [one for one in page if one.second == newer.second > lowest]
     return tuple((bottom, top) for bottom in bottoms for top in (newer, *tops))
+
+
+def page_older(messages: Iterable[Point], newer: Point) -> list[Point]:
+    """What of a page is older than `newer`, as far as times tell."""
+    return [one for one in messages if one.second <= newer.second and one != newer]
 
 
 def chunk_spans(messages: Iterable[Point]) -> tuple[Span, ...]:
