@@ -35,7 +35,7 @@ class World:
         self.epochs = []
         self.connected = self.caught_up = self.dead = False
         self.inbound_at_s = 0
-        self.coverage = Coverage(account=ACCOUNT, thread=THREAD)
+        self.coverage = Coverage(account=ACCOUNT, thread=THREAD, jid=CHAT)
         self.asking = Asking(account=ACCOUNT)
         self.budget = Budget(page=page, thread=10**9, spacing_ms=0)
         self.pick_anchor: Callable[[World, requests.Request], Point] = lambda _, request: request.anchor.at
@@ -140,9 +140,7 @@ class World:
         for gap in requests.in_turn(self.coverage.gaps):
             later = [self.held[at] for at in sorted(self.held) if at.second > gap.above.second]
             anchors = [self.held[gap.above], *later[:2]]
-            request = requests.next_request(
-                gap, anchors, chat=CHAT, budget=self.budget, asked_for=0, now_ms=self.now_ms
-            )
+            request = requests.next_request(gap, anchors, jid=CHAT, budget=self.budget, asked_for=0, now_ms=self.now_ms)
             if request is not None:
                 self._answer(request, silent=silent, end=end)
                 return True

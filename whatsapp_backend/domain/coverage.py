@@ -172,13 +172,16 @@ class Gap:
 class Coverage:
     """What is stored of one thread: what was proven for it alone, what is doubted, and its gaps that are not closed.
 
-    `gaps_ever` is the highest number a gap of it had.
+    `jid` is the thread's own; `gaps_ever` the highest number a gap of it had.
     """
 
     account: str
     thread: str
+    jid: str
     intervals: tuple[Interval, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    owed: tuple[Point, ...] = ()
+    """Messages of which only a placeholder is here: open debts."""
     withdrawn: int = 0
     """How many proofs turned out to be wrong."""
     gaps_ever: int = 0
@@ -223,20 +226,19 @@ class LedgerChange:
     """New ones; one that is known stays as it is."""
     coverages: tuple[Coverage, ...] = ()
     """Replaced as a whole, their gaps by number: gaps that are not named stay as they are."""
+    gaps: tuple[Gap, ...] = ()
+    """What asking did to them: their state and attempts. One that is closed, or has other bounds by now, stays."""
     epochs: tuple[Epoch, ...] = ()
     askings: tuple[Asking, ...] = ()
     chunks: tuple[Chunk, ...] = ()
 
 
-NOTHING = LedgerChange()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """What is stored of an account as a whole: its epochs in order, how its phone answers, and its chunks."""
+class AccountLedger:
+    """What is stored of an account as a whole: its epochs and chunks in order, and how its phone answers."""
 
+    asking: Asking
     epochs: tuple[Epoch, ...] = ()
-    asking: Asking | None = None
     chunks: tuple[Chunk, ...] = ()
     gaps: Mapping[GapState, int] = field(default_factory=dict)
     """How many of its gaps are in which state."""

@@ -56,12 +56,12 @@ class Request:
 
 
 def next_request(
-    gap: Gap, anchors: Sequence[Held], *, chat: str, budget: Budget, asked_for: int, now_ms: int
+    gap: Gap, anchors: Sequence[Held], *, jid: str, budget: Budget, asked_for: int, now_ms: int
 ) -> Request | None:
     """The next request for this gap, None where nothing is to be asked now.
 
-    `anchors` are the message at `gap.above` and some of later seconds, the nearest first; `chat` is the thread's own
-    JID; `asked_for` is how much of the thread this run has asked for.
+    `anchors` are the message at `gap.above` and some of later seconds, the nearest first; `jid` is the thread's own;
+    `asked_for` is how much of the thread this run has asked for.
     """
     # From a newer anchor one page must reach over the one that got no answer, and beyond it.
     count = min(LARGEST_PAGE if gap.tried else budget.page, LARGEST_PAGE, budget.thread - asked_for)
@@ -71,7 +71,7 @@ def next_request(
     if not usable:
         return None
     anchor = usable[min(gap.tried, _ANCHORS - 1, len(usable) - 1)]
-    return Request(gap=gap, anchor=anchor, chat=anchor.chat or chat, count=count)
+    return Request(gap=gap, anchor=anchor, chat=anchor.chat or jid, count=count)
 
 
 def is_due(gap: Gap, budget: Budget, now_ms: int) -> bool:

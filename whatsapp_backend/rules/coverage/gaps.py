@@ -6,7 +6,7 @@ the same sums all the same, so the first message after it makes it a gap.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from whatsapp_backend.domain.coverage import (
@@ -82,7 +82,7 @@ def reconciled(
         known = [gap for gap in left if gap.state in UNCLOSED and _overlap(gap, hole)]
         if known:
             left.remove(known[0])
-            gaps.append(_followed(known[0], hole))
+            gaps.append(_followed(coverage, known[0], hole, claims))
         else:
             ever += 1
             gaps.append(_opened(coverage, ever, hole, claims, now_ms))
@@ -95,11 +95,13 @@ def _overlap(gap: Gap, hole: Hole) -> bool:
     return gap.start_ms < end_ms and start_ms < gap.end_ms
 
 
-def _followed(gap: Gap, hole: Hole) -> Gap:
+def _followed(coverage: Coverage, gap: Gap, hole: Hole, claims: Claims) -> Gap:
     start_ms, end_ms = hole.range_ms
     cursor = gap.cursor if hole.loose and gap.cursor and gap.cursor.second == hole.anchor.second else None
     above = cursor or hole.anchor
     moved = above != gap.above or gap.below != hole.below
+    if (gap.reason is Reason.DEBT) is not _is_owed(coverage, start_ms, end_ms):
+        gap = replace(gap, reason=_reason(coverage, hole, claims))
     gap = replace(gap, start_ms=start_ms, end_ms=end_ms, below=hole.below, above=above, cursor=cursor)
     if not moved:
         return gap
@@ -125,23 +127,19 @@ def _opened(coverage: Coverage, number: int, hole: Hole, claims: Claims, now_ms:
 
 def _reason(coverage: Coverage, hole: Hole, claims: Claims) -> Reason:
     start_ms, end_ms = hole.range_ms
+    if _is_owed(coverage, start_ms, end_ms):
+        return Reason.DEBT
     doubted = [one.reason for one in coverage.doubts if one.from_ms < end_ms and start_ms < one.until_ms]
     if doubted:
         return doubted[-1]
     return Reason.BEFORE if hole.deep else claims.reason_at(hole.first)
 
 
-def owed(coverage: Coverage, debts: Sequence[Point]) -> Coverage:
-    """Gaps that are nothing but the second of a message that is owed are named so: the debt is asked for, not they."""
-    seconds = {one.second for one in debts}
-    return replace(coverage, gaps=tuple(_named(gap, seconds) for gap in coverage.gaps))
-
-
-def _named(gap: Gap, seconds: set[int]) -> Gap:
-    span = range(gap.start_ms // SECOND_MS, gap.end_ms // SECOND_MS)
-    if gap.state in UNCLOSED and len(span) <= len(seconds) and all(second in seconds for second in span):
-        return replace(gap, reason=Reason.DEBT)
-    return replace(gap, reason=Reason.UNPROVEN) if gap.reason is Reason.DEBT else gap
+def _is_owed(coverage: Coverage, start_ms: int, end_ms: int) -> bool:
+    """Whether nothing but messages that are owed makes this a gap: they are asked for by themselves."""
+    seconds = {one.second for one in coverage.owed}
+    first, last = start_ms // SECOND_MS, end_ms // SECOND_MS
+    return last - first <= len(seconds) and seconds.issuperset(range(first, last))
 
 
 def _closed(gap: Gap, covers: Mapping[Proof, Cover], now_ms: int) -> Gap:

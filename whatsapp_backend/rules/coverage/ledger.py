@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from whatsapp_backend.domain.coverage import Around, Coverage, Gap, Held, Interval, Point, Proof
 from whatsapp_backend.rules.coverage.epochs import Claims
-from whatsapp_backend.rules.coverage.gaps import hole_of, owed, reconciled
+from whatsapp_backend.rules.coverage.gaps import hole_of, reconciled
 from whatsapp_backend.rules.coverage.intervals import Stretch, unknown
 from whatsapp_backend.rules.coverage.pages import page_older, page_spans, to_the_beginning
 from whatsapp_backend.rules.coverage.threads import bounds, cover_of_thread, covers_of, proven
@@ -21,19 +21,17 @@ NO_MORE = 1
 """The phone's word that nothing older is left (`endOfHistoryTransferType`)."""
 
 
-def to_look_at(coverage: Coverage, claims: Claims, debts: Sequence[Point] = ()) -> tuple[Stretch, ...]:
+def to_look_at(coverage: Coverage, claims: Claims) -> tuple[Stretch, ...]:
     """The stretches that may be gaps."""
-    return unknown(cover_of_thread(coverage, claims, owed=debts))
+    return unknown(cover_of_thread(coverage, claims))
 
 
-def settled(
-    coverage: Coverage, claims: Claims, around: Iterable[Around], now_ms: int, debts: Sequence[Point] = ()
-) -> Coverage:
+def settled(coverage: Coverage, claims: Claims, around: Iterable[Around], now_ms: int) -> Coverage:
     """The coverage with the gaps that follow. `around` answers `to_look_at`."""
     held = bounds(around)
-    cover = cover_of_thread(coverage, claims, held, debts)
+    cover = cover_of_thread(coverage, claims, held)
     holes = [hole for one in unknown(cover) if (hole := hole_of(cover, one, _near(one, held)))]
-    return owed(reconciled(coverage, holes, covers_of(coverage, claims, held), claims, now_ms), debts)
+    return reconciled(coverage, holes, covers_of(coverage, claims, held), claims, now_ms)
 
 
 def _near(stretch: Stretch, held: Sequence[Held]) -> Around:

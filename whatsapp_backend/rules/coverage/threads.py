@@ -41,12 +41,22 @@ def covers_of(coverage: Coverage, claims: Claims, held: Iterable[Held] = ()) -> 
     return {proof: joined(*of_it) for proof, of_it in covers.items()}
 
 
-def cover_of_thread(coverage: Coverage, claims: Claims, held: Iterable[Held] = (), owed: Iterable[Point] = ()) -> Cover:
-    """What is known of this thread. A message that is `owed` is known to be missing: it splits what it lies in."""
+def cover_of_thread(coverage: Coverage, claims: Claims, held: Iterable[Held] = ()) -> Cover:
+    """What is known of this thread. A message that is owed is known to be missing: it splits what it lies in."""
     cover = joined(*covers_of(coverage, claims, held).values())
-    for point in owed:
+    for point in coverage.owed:
         cover = without(cover, point.second, point.second + 1)
     return cover
+
+
+def owing(coverage: Coverage, points: Iterable[Point]) -> Coverage:
+    """The coverage with debts opened."""
+    return replace(coverage, owed=tuple(sorted({*coverage.owed, *points})))
+
+
+def paid(coverage: Coverage, points: Iterable[Point]) -> Coverage:
+    """The coverage with debts closed, whether they were paid or given up."""
+    return replace(coverage, owed=tuple(sorted({*coverage.owed}.difference(points))))
 
 
 def proven(coverage: Coverage, intervals: Iterable[Interval]) -> Coverage:
@@ -82,6 +92,7 @@ def united(into: Coverage, other: Coverage, *, other_empty: bool, into_empty: bo
         into,
         intervals=normal(intervals),
         doubts=tuple(sorted({*into.doubts, *other.doubts})),
+        owed=tuple(sorted({*into.owed, *other.owed})),
         withdrawn=into.withdrawn + other.withdrawn,
     )
 
