@@ -131,7 +131,7 @@ class World:
         """The phone sends a piece of what it has."""
         first = int(start * len(self.archive))
         page = self.archive[first : first + count]
-        self._receive(page, surprising=True)
+        self._receive(page)
         self.coverage = threads.proven(self.coverage, [Interval(a, b, Proof.HISTORY) for a, b in chunk_spans(page)])
         self._settle()
 
@@ -158,7 +158,7 @@ class World:
             return
         page = self.archive[max(0, place - request.count) : place]
         word = NO_MORE if end and place <= request.count else None
-        self._receive(page, surprising=True)
+        self._receive(page)
         self.coverage = ledger.answered(self.coverage, gap, page, anchor, word)
         self._settle()
         self._note(gap, requests.outcome_of(len(page), word))
@@ -173,13 +173,11 @@ class World:
 
     # -- The ledger ------------------------------------------------------------------------------------------------
 
-    def _receive(self, points: list[Point], *, live: bool = False, surprising: bool = False) -> None:
-        new = [point for point in points if point not in self.held]
-        if surprising:
-            self.coverage = threads.surprised(self.coverage, self.claims, new)
-        for point in new:
-            epoch = self.epochs[-1].number if live else None
-            self.held[point] = Held(thread=THREAD, at=point, epoch=epoch)
+    def _receive(self, points: list[Point], *, live: bool = False) -> None:
+        epoch = self.epochs[-1].number if live else None
+        new = [Held(thread=THREAD, at=point, epoch=epoch) for point in points if point not in self.held]
+        self.coverage = threads.surprised(self.coverage, self.claims, new)
+        self.held |= {one.at: one for one in new}
         self._settle()
 
     @property

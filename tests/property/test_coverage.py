@@ -156,6 +156,6 @@ def test_a_message_that_comes_late_withdraws_what_had_been_proven():
     world.wait(1)
     late = Point(world.archive[6].ms + 1000, "LATE")
     world.archive.insert(7, late)
-    world._receive([late], surprising=True)
+    world._receive([late])
     assert world.coverage.withdrawn == 1
     assert any(gap.start_ms <= late.ms < gap.end_ms for gap in world.coverage.gaps)

@@ -103,6 +103,21 @@ def test_a_row_goes_through_a_connection():
     assert len(epochs.opened(ANA, ended, 11_000)) == 1
 
 
+def test_rows_can_be_seen_as_they_were():
+    """What came while the queue was being drained is no surprise to the claim that all of it came."""
+    rows = [epoch(1, 100, 200), epoch(2, 900, 1000)]
+    assert epochs.claims_of(epochs.as_of(rows, 899_500)).cover.whole == ((110, 190),)
+    assert epochs.claims_of(epochs.as_of(rows, 950_000)).cover.whole == ((110, 940),)
+    assert epochs.as_of(rows, 50) == ()
+
+
+def test_what_comes_live_belongs_to_the_connection_that_was_caught_up():
+    """Also after the last heartbeat before a crash."""
+    rows = [epoch(1, 100, 200), epoch(2, None, 300), epoch(3, 900, 1000)]
+    moments = [50, 100, 210, 300, 899, 900, 5000]
+    assert [epochs.live_on(rows, moment * 1000) for moment in moments] == [None, 1, 1, None, None, 3, 3]
+
+
 def test_messages_that_came_live_speak_for_the_margins():
     """And only those of that connection: one that came otherwise proves nothing there."""
     claims = epochs.claims_of([epoch(1, 100, 200)])

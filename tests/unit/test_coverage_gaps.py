@@ -49,6 +49,10 @@ def live(number, first_s, last_s, *, lost=0):
     )
 
 
+def came(*seconds, epoch=None):
+    return [Held(thread=THREAD, at=at(second), epoch=epoch) for second in seconds]
+
+
 def claims(*rows):
     return epochs.claims_of(rows)
 
@@ -156,14 +160,21 @@ def test_a_message_where_nothing_should_be_missing_withdraws_that_proof_and_no_o
     known = claims(live(1, 100, 200), live(2, 400, 500, lost=1))
     own = tuple(Interval(moment(a), moment(b), Proof.HISTORY) for a, b in ((10, 20), (30, 40)))
     before = threads.proven(NOTHING, own)
-    after = threads.surprised(before, known, [at(15), at(450), at(60)])
+    after = threads.surprised(before, known, came(15, 450, 60))
     assert after.withdrawn == 2
     assert after.intervals == own[1:]
     assert after.doubts == (Doubt(400_000, 500_000, Reason.WITHDRAWN),)
     assert threads.cover_of_thread(after, known).whole == ((30, 40), (100, 200))
-    assert threads.surprised(after, known, [at(451)]) == after, "it is withdrawn once"
+    assert threads.surprised(after, known, came(451)) == after, "it is withdrawn once"
     gaps = settled(after, known, (150, 1), (450, None), (460, None)).gaps
     assert Reason.WITHDRAWN in {gap.reason for gap in gaps}
+
+
+def test_a_message_that_comes_live_and_late_withdraws_nothing_of_its_own_connection():
+    """Of another one it does."""
+    known = claims(live(1, 100, 200), live(2, 400, 500))
+    assert threads.surprised(NOTHING, known, came(420, epoch=2)) == NOTHING
+    assert threads.surprised(NOTHING, known, came(150, epoch=2)).withdrawn == 1
 
 
 def test_an_operator_can_reset_a_thread():

@@ -82,6 +82,30 @@ def _ended(epoch: Epoch, at_ms: int, ending: Ending) -> Epoch:
     return replace(epoch, closed_at_ms=at_ms, ending=ending) if epoch.ending in (None, Ending.CLOSED) else epoch
 
 
+def as_of(epochs: Iterable[Epoch], at_ms: int) -> tuple[Epoch, ...]:
+    """The rows as they were at a moment. What came then may be dealt with later, when more is claimed."""
+    return tuple(_as_of(epoch, at_ms) for epoch in epochs if epoch.opened_at_ms <= at_ms)
+
+
+def _as_of(epoch: Epoch, at_ms: int) -> Epoch:
+    caught_up_at_ms = epoch.caught_up_at_ms
+    if caught_up_at_ms is not None and caught_up_at_ms > at_ms:
+        caught_up_at_ms = None
+    return replace(epoch, caught_up_at_ms=caught_up_at_ms, heard_at_ms=min(epoch.heard_at_ms, at_ms))
+
+
+def live_on(epochs: Iterable[Epoch], received_at_ms: int) -> int | None:
+    """The number of the caught-up connection on which something came live at this moment.
+
+    It may have come after the last sign of life that was noted, when a crash kept later ones from being noted.
+    """
+    rows = [epoch for epoch in epochs if epoch.opened_at_ms <= received_at_ms]
+    last = rows[-1] if rows else None
+    if last is None or last.caught_up_at_ms is None or last.caught_up_at_ms > received_at_ms:
+        return None
+    return last.number
+
+
 # -- What they claim ---------------------------------------------------------------------------------------------------
 
 

@@ -64,10 +64,15 @@ def proven(coverage: Coverage, intervals: Iterable[Interval]) -> Coverage:
     return replace(coverage, intervals=normal([*coverage.intervals, *intervals]))
 
 
-def surprised(coverage: Coverage, claims: Claims, came: Iterable[Point]) -> Coverage:
-    """Messages came that were not here, though they should have been: what claimed so is withdrawn, and counted."""
-    for point in came:
-        coverage = _withdrawn(coverage, claims, point)
+def surprised(coverage: Coverage, claims: Claims, came: Iterable[Held]) -> Coverage:
+    """Messages came that were not here. What claims that they should have been is withdrawn, and counted.
+
+    `claims` are those of the moment when they came. One that comes live and late is no surprise to its own connection.
+    """
+    for one in came:
+        first, last = claims.lives.get(one.epoch or 0, (0, 0))
+        if not first <= one.at.second < last:
+            coverage = _withdrawn(coverage, claims, one.at)
     return coverage
 
 
