@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from whatsapp_backend.domain.coverage import ENDLESS_MS, AccountLedger, Around, Coverage, Gap, Held, LedgerChange, Point
+from whatsapp_backend.domain.coverage import (
+    ENDLESS_MS,
+    AccountLedger,
+    Around,
+    Coverage,
+    Due,
+    Gap,
+    Held,
+    LedgerChange,
+    Point,
+)
 from whatsapp_backend.domain.frames import Find, Get, State
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
@@ -130,10 +140,10 @@ class Ledger(Protocol):
         """What is stored of these threads, with their gaps that are not closed; unknown ones are absent."""
 
     async def open_gaps(
-        self, account: str, *, limit: int, due_ms: int | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
+        self, account: str, *, limit: int, due: Due | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
     ) -> list[Gap]:
-        """Gaps that are not closed, the newest first: those that may be asked for at `due_ms`, if it is given, whose
-        message after them is of a time between these two, both included."""
+        """Gaps that are not closed, the newest first, those without a message below them last: those that are due, if
+        that is asked, whose message after them is of a time between these two, both included."""
 
     async def around(self, thread: str, ranges: Sequence[tuple[int, int]]) -> list[Around]:
         """For each range of ms (the last one excluded) what is held: the newest message below it, up to fifty from

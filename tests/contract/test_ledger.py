@@ -11,6 +11,7 @@ from whatsapp_backend.domain.coverage import (
     Chunk,
     Coverage,
     Doubt,
+    Due,
     Ending,
     Epoch,
     Gap,
@@ -138,10 +139,11 @@ async def test_open_gaps_come_newest_first_within_their_bounds_and_time(store):
     gaps = (gap(1, above=10), gap(2, above=30, next_at_ms=500), gap(3, above=20))
     gone = gap(4, above=40, state=GapState.CLOSED, closed_at_ms=1)
     lost = gap(5, above=15, state=GapState.UNREACHABLE)
+    owed, deep = gap(6, above=25, reason=Reason.DEBT), gap(7, above=50, below=None)
     await keep(
         store,
         coverages=(
-            coverage(gaps=(*gaps, gone, lost)),
+            coverage(gaps=(*gaps, gone, lost, owed, deep)),
             coverage(OTHER, account=BEN, gaps=(gap(1, thread=OTHER, account=BEN),)),
         ),
     )
@@ -149,10 +151,11 @@ async def test_open_gaps_come_newest_first_within_their_bounds_and_time(store):
     async def numbers(**how):
         return [one.number for one in await store.open_gaps(ANA, **{"limit": 9, **how})]
 
-    assert await numbers() == [2, 3, 5, 1]
-    assert await numbers(limit=2) == [2, 3]
-    assert await numbers(due_ms=499) == [3, 5, 1]
-    assert await numbers(due_ms=500, above=(15, 30)) == [2, 3, 5]
+    assert await numbers() == [2, 6, 3, 5, 1, 7]
+    assert await numbers(limit=2) == [2, 6]
+    assert await numbers(due=Due(now_ms=499)) == [3, 1, 7]
+    assert await numbers(due=Due(now_ms=500), above=(15, 30)) == [2, 3]
+    assert await numbers(due=Due(now_ms=499, oldest_ms=50)) == [3, 1], "deep enough is deep enough"
 
 
 async def test_messages_are_found_around_a_stretch(store):

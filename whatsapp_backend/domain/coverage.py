@@ -168,6 +168,25 @@ class Gap:
     next_at_ms: int = 0
 
 
+ASKABLE = frozenset({GapState.OPEN, GapState.FILLING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """Which gaps may be asked for at a moment: not those that wait, were given up or are owed, nor what is dug already.
+
+    Deep history is dug until `oldest_ms`.
+    """
+
+    now_ms: int
+    oldest_ms: int = 0
+
+    def has(self, gap: Gap) -> bool:
+        """Whether this one may."""
+        dug = gap.below is None and gap.above.ms <= self.oldest_ms
+        return gap.state in ASKABLE and gap.reason is not Reason.DEBT and not dug and self.now_ms >= gap.next_at_ms
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """What is stored of one thread: what was proven for it alone, what is doubted, and its gaps that are not closed.

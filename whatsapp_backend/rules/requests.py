@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from whatsapp_backend.domain.coverage import Asking, Gap, GapState, Held, Point, Reason
+from whatsapp_backend.domain.coverage import Asking, Due, Gap, GapState, Held, Point
 from whatsapp_backend.rules.coverage.ledger import NO_MORE
 
 LARGEST_PAGE = 50
@@ -65,20 +65,13 @@ def next_request(
     """
     # From a newer anchor one page must reach over the one that got no answer, and beyond it.
     count = min(LARGEST_PAGE if gap.tried else budget.page, LARGEST_PAGE, budget.thread - asked_for)
-    if count < 1 or not is_due(gap, budget, now_ms):
+    if count < 1 or not Due(now_ms=now_ms, oldest_ms=budget.oldest_ms).has(gap):
         return None
     usable = [one for one in anchors if _is_anchor(one.at, gap)]
     if not usable:
         return None
     anchor = usable[min(gap.tried, _ANCHORS - 1, len(usable) - 1)]
     return Request(gap=gap, anchor=anchor, chat=anchor.chat or jid, count=count)
-
-
-def is_due(gap: Gap, budget: Budget, now_ms: int) -> bool:
-    """Whether it may be asked for now. What is owed is asked for by itself."""
-    dug = gap.below is None and gap.above.ms <= budget.oldest_ms
-    askable = gap.state in (GapState.OPEN, GapState.FILLING) and gap.reason is not Reason.DEBT
-    return askable and not dug and now_ms >= gap.next_at_ms
 
 
 def _is_anchor(at: Point, gap: Gap) -> bool:

@@ -23,7 +23,7 @@ from whatsapp_backend.domain.coverage import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from whatsapp_backend.domain.coverage import LedgerChange
+    from whatsapp_backend.domain.coverage import Due, LedgerChange
     from whatsapp_backend.domain.mirror import Moved
 
 _SHOWN, _ANCHORS = 50, 3
@@ -64,7 +64,7 @@ class MemoryLedger:
         return replace(self._coverages[thread], gaps=tuple(gaps))
 
     async def open_gaps(
-        self, account: str, *, limit: int, due_ms: int | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
+        self, account: str, *, limit: int, due: Due | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
     ) -> list[Gap]:
         """See the port."""
         self._check(writes=False)
@@ -73,10 +73,10 @@ class MemoryLedger:
             for gap in self._gaps.values()
             if gap.account == account
             and gap.state in UNCLOSED
-            and (due_ms is None or gap.next_at_ms <= due_ms)
+            and (due is None or due.has(gap))
             and above[0] <= gap.above.ms <= above[1]
         ]
-        return sorted(found, key=lambda gap: (-gap.above.ms, gap.thread, gap.number))[:limit]
+        return sorted(found, key=lambda gap: (gap.below is None, -gap.above.ms, gap.thread, gap.number))[:limit]
 
     async def around(self, thread: str, ranges: Sequence[tuple[int, int]]) -> list[Around]:
         """See the port."""

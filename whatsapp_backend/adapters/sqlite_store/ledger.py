@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from whatsapp_backend.domain.coverage import (
+    ASKABLE,
     SECOND_MS,
     AccountLedger,
     Around,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
 
+    from whatsapp_backend.domain.coverage import Due
+
 SHOWN = 50
 ANCHORS = 3
 
@@ -49,10 +52,12 @@ _DOUBTS = "SELECT from_ms, until_ms, reason FROM doubt WHERE coverage = ? ORDER 
 _OWED = "SELECT ms, id FROM owed WHERE coverage = ? ORDER BY ms, id"
 _GAP_ROWS = f"SELECT {GAP}, thread FROM gap JOIN (SELECT id, thread FROM coverage) ON id = coverage"
 _UNCLOSED = f"{_GAP_ROWS} WHERE coverage = ? AND closed_at_ms IS NULL ORDER BY number"
-_OPEN = (
-    f"{_GAP_ROWS} WHERE account = ? AND closed_at_ms IS NULL AND (? IS NULL OR next_at_ms <= ?) "
-    "AND above_ms BETWEEN ? AND ? ORDER BY above_ms DESC, thread, number LIMIT ?"
+_OPEN = f"{_GAP_ROWS} WHERE account = ? AND closed_at_ms IS NULL AND above_ms BETWEEN ? AND ? "
+_DUE = (
+    f"AND state IN ({', '.join(repr(str(state)) for state in sorted(ASKABLE))}) AND reason <> '{Reason.DEBT}' "
+    "AND next_at_ms <= ? AND (below_ms IS NOT NULL OR above_ms > ?) "
 )
+_NEWEST = "ORDER BY below_ms IS NULL, above_ms DESC, thread, number LIMIT ?"
 _HELD = "SELECT ms, id, from_me, chat, epoch FROM held WHERE coverage = ? AND "
 _BELOW = f"{_HELD} ms < ? ORDER BY ms DESC, id DESC LIMIT 1"
 _FIRST_INSIDE = f"{_HELD} ms >= ? AND ms < ? ORDER BY ms, id LIMIT {SHOWN}"
@@ -117,11 +122,14 @@ def _coverage(connection: sqlite3.Connection, thread: str) -> Iterator[Coverage]
 
 
 def open_gaps(
-    connection: sqlite3.Connection, account: str, due_ms: int | None, above: tuple[int, int], limit: int
+    connection: sqlite3.Connection, account: str, due: Due | None, above: tuple[int, int], limit: int
 ) -> list[Gap]:
     """The account's gaps that are not closed, the newest first."""
-    rows = connection.execute(_OPEN, (account, due_ms, due_ms, *above, limit)).fetchall()
-    return [_gap(row) for row in rows]
+    if due is None:
+        rows = connection.execute(_OPEN + _NEWEST, (account, *above, limit))
+    else:
+        rows = connection.execute(_OPEN + _DUE + _NEWEST, (account, *above, due.now_ms, due.oldest_ms, limit))
+    return [_gap(row) for row in rows.fetchall()]
 
 
 def around(connection: sqlite3.Connection, thread: str, ranges: Sequence[tuple[int, int]]) -> list[Around]:

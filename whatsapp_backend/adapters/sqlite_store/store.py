@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
     from pathlib import Path
 
-    from whatsapp_backend.domain.coverage import AccountLedger, Around, Coverage, Gap, Held, LedgerChange, Point
+    from whatsapp_backend.domain.coverage import AccountLedger, Around, Coverage, Due, Gap, Held, LedgerChange, Point
     from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
     from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
 
@@ -197,10 +197,10 @@ class SqliteStore:
         return await self._reader.submit(partial(ledger.coverages, threads=tuple(threads)))
 
     async def open_gaps(
-        self, account: str, *, limit: int, due_ms: int | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
+        self, account: str, *, limit: int, due: Due | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
     ) -> list[Gap]:
         """See the port."""
-        run = partial(ledger.open_gaps, account=account, due_ms=due_ms, above=above, limit=limit)
+        run = partial(ledger.open_gaps, account=account, due=due, above=above, limit=limit)
         return await self._reader.submit(run)
 
     async def around(self, thread: str, ranges: Sequence[tuple[int, int]]) -> list[Around]:
