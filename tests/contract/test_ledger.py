@@ -24,7 +24,7 @@ from whatsapp_backend.domain.coverage import (
     Reason,
 )
 from whatsapp_backend.domain.mirror import Moved, Progress
-from whatsapp_backend.errors import StoreUnwell
+from whatsapp_backend.errors import StoreRefused, StoreUnwell
 
 ANA, BEN = "account_test_0a", "account_test_0b"
 THREAD, OTHER = "threads/t1", "threads/t2"
@@ -92,6 +92,9 @@ async def test_epochs_come_back_in_order_and_are_replaced_by_number(store):
     await keep(store, epochs=(whole, first, replace(first, account=BEN)))
     await keep(store, epochs=(replace(first, heard_at_ms=4),))
     assert (await store.account_ledger(ANA)).epochs == (replace(first, heard_at_ms=4), whole)
+    await keep(store, epochs=(replace(whole, heard_at_ms=8),), folded=(first,))
+    assert (await store.account_ledger(ANA)).epochs == (replace(whole, heard_at_ms=8),)
+    assert len((await store.account_ledger(BEN)).epochs) == 1
 
 
 async def test_how_a_phone_answers_and_which_chunks_came_is_remembered(store):
@@ -228,6 +231,16 @@ async def test_closed_gaps_are_forgotten_in_time_and_others_never(store):
     await store.prune(landed_before_ms=0, state_before_ms=5_000)
     counts = (await store.account_ledger(ANA)).gaps
     assert dict(counts) == {GapState.CLOSED: 1, GapState.OPEN: 1, GapState.UNREACHABLE: 1}
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+async def test_a_window_whose_ledger_cannot_be_kept_moves_no_cursor(store):
+    """All of it or nothing."""
+    change = LedgerChange(coverages=(coverage(),), held=(held(1_000, "\ud800"),))
+    with pytest.raises(StoreRefused):
+        await store.advance(Progress(consumer="documents", cursor=7, ledger=change))
+    assert await store.cursor("documents") == 0
+    assert await store.coverages([THREAD]) == {}
 
 
 @pytest.mark.parametrize("store", ["memory"], indirect=True)

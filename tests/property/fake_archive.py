@@ -82,7 +82,7 @@ class World:
             return
         last = self.epochs[-1] if self.epochs else None
         rows = {epoch.number: epoch for epoch in (*self.epochs, *epochs.opened(ACCOUNT, last, self.now_ms))}
-        self.epochs = list(rows.values())
+        self.epochs = list(epochs.folded(rows.values(), self.now_ms))
         self.connected, self.caught_up, self.dead = True, False, False
         self.inbound_at_s = self.now_s
 

@@ -5,7 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsapp_backend.domain.coverage import BEGINNING, ENDLESS, Interval, Point, Proof
+from whatsapp_backend.domain.coverage import BEGINNING, ENDLESS, Ending, Epoch, Interval, Point, Proof
+from whatsapp_backend.rules.coverage.epochs import QUEUED_FOR_S, claims_of, folded
 from whatsapp_backend.rules.coverage.intervals import (
     both,
     bottom,
@@ -88,6 +89,55 @@ def test_the_bottom_of_a_run_is_its_own_bottom(cover, at):
     assert lowest.second <= at.second
     if lowest.id and not any(b == lowest.id for s, _, b in cover.links if s == lowest.second):
         assert bottom(cover, lowest) == lowest
+
+
+@st.composite
+def connections(draw):
+    """Of one account, some long, some short, some that never caught up or lost something, some after a long absence."""
+    rows, now_s = [], 1_000
+    for number in range(1, draw(st.integers(0, 8)) + 1):
+        opened_s = now_s + draw(st.sampled_from([1, 30, 600, QUEUED_FOR_S + 60]))
+        caught_up_s = draw(st.sampled_from([None, opened_s, opened_s + 5]))
+        now_s = opened_s + draw(st.sampled_from([6, 25, 400, 4_000]))
+        rows.append(
+            Epoch(
+                account="account_test_0a",
+                number=number,
+                opened_at_ms=opened_s * 1000,
+                caught_up_at_ms=None if caught_up_s is None else caught_up_s * 1000,
+                heard_at_ms=now_s * 1000,
+                closed_at_ms=now_s * 1000,
+                ending=draw(st.sampled_from(Ending)),
+                announced=draw(st.sampled_from([None, 0, 0, 0, 2])),
+                received=1,
+            )
+        )
+    return tuple(rows)
+
+
+@given(connections())
+def test_folded_connections_claim_the_same_in_fewer_rows(rows):
+    """Those of late are not touched."""
+    fewer = folded(rows, 1 << 60)
+    assert claims_of(fewer).cover == claims_of(rows).cover
+    assert {row.number for row in fewer} <= {row.number for row in rows}
+    assert fewer[-2:] == rows[-2:]
+    assert folded(rows, 0) == rows
+
+
+def test_a_year_of_connections_folds_to_a_few_rows():
+    rows = tuple(
+        Epoch(
+            account="account_test_0a",
+            number=hour + 1,
+            opened_at_ms=hour * 3600_000,
+            caught_up_at_ms=hour * 3600_000 + 1_000,
+            heard_at_ms=(hour + 1) * 3600_000 - 30_000,
+            ending=Ending.CLOSED,
+        )
+        for hour in range(24 * 365)
+    )
+    assert len(folded(rows, 1 << 60)) <= 4
 
 
 @given(covers)

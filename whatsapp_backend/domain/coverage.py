@@ -248,6 +248,8 @@ class LedgerChange:
     gaps: tuple[Gap, ...] = ()
     """What asking did to them: their state and attempts. One that is closed, or has other bounds by now, stays."""
     epochs: tuple[Epoch, ...] = ()
+    folded: tuple[Epoch, ...] = ()
+    """Rows that others speak for now."""
     askings: tuple[Asking, ...] = ()
     chunks: tuple[Chunk, ...] = ()
 

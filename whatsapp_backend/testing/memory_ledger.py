@@ -98,6 +98,8 @@ class MemoryLedger:
 
     def _record(self, change: LedgerChange) -> None:
         self._epochs.update({(epoch.account, epoch.number): epoch for epoch in change.epochs})
+        for epoch in change.folded:
+            self._epochs.pop((epoch.account, epoch.number), None)
         self._askings.update({asking.account: asking for asking in change.askings})
         self._chunks.update({(chunk.account, chunk.sync_type, chunk.order): chunk for chunk in change.chunks})
         for coverage in change.coverages:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from whatsapp_backend.domain.mirror import Moved
 
 _SET_EPOCH = f"INSERT OR REPLACE INTO epoch ({EPOCH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_DROP_EPOCH = "DELETE FROM epoch WHERE account = ? AND number = ?"
 _SET_ASKING = "INSERT OR REPLACE INTO asking (account, unanswered, asked_at_ms, paused_until_ms) VALUES (?, ?, ?, ?)"
 _SET_CHUNK = "INSERT OR REPLACE INTO chunk (account, sync_type, place, progress, failed) VALUES (?, ?, ?, ?, ?)"
 _SET_COVERAGE = (
@@ -42,6 +43,8 @@ def record(connection: sqlite3.Connection, change: LedgerChange) -> None:
     """Keep all of it. Messages come after the coverages of their threads."""
     for epoch in change.epochs:
         connection.execute(_SET_EPOCH, _epoch_row(epoch))
+    for epoch in change.folded:
+        connection.execute(_DROP_EPOCH, (epoch.account, epoch.number))
     for asking in change.askings:
         row = (asking.account, asking.unanswered, asking.asked_at_ms, asking.paused_until_ms)
         connection.execute(_SET_ASKING, row)

@@ -106,6 +106,37 @@ def live_on(epochs: Iterable[Epoch], received_at_ms: int) -> int | None:
     return last.number
 
 
+def folded(epochs: Iterable[Epoch], before_ms: int) -> tuple[Epoch, ...]:
+    """Fewer rows that claim the same: of connections long ago between which nothing is missing only one is kept.
+
+    The last two of such a run stay as they are, with the messages that speak for their margins.
+    """
+    kept: list[Epoch] = []
+    for epoch in epochs:
+        if epoch.opened_at_ms < before_ms and len(kept) > _KEPT:
+            kept[-3:] = _folded(*kept[-3:])
+        kept.append(epoch)
+    return tuple(kept)
+
+
+_KEPT = 2
+
+
+def _folded(first: Epoch, second: Epoch, third: Epoch) -> list[Epoch]:
+    if not (_joins(first, second) and _joins(second, third)):
+        return [first, second, third]
+    first = replace(first, heard_at_ms=second.heard_at_ms, closed_at_ms=second.closed_at_ms, ending=second.ending)
+    return [first, third]
+
+
+def _joins(one: Epoch, other: Epoch) -> bool:
+    """Whether both are live for a while, and nothing is missing between them."""
+    if one.caught_up_at_ms is None or other.caught_up_at_ms is None or not other.complete:
+        return False
+    (first, last), (begin, end) = _live(one, one.caught_up_at_ms), _live(other, other.caught_up_at_ms)
+    return first < last and begin < end and begin - last <= QUEUED_FOR_S
+
+
 # -- What they claim ---------------------------------------------------------------------------------------------------
 
 
