@@ -216,6 +216,29 @@ def test_two_threads_that_are_one_know_what_both_knew():
     assert threads.united(one, other, into_empty=True, other_empty=False).intervals == other.intervals
 
 
+def test_what_is_shown_of_a_thread_is_its_newest_stretch_without_a_hole():
+    known = claims(live(1, 100, 200), live(2, 400, 500, lost=1))
+    assert threads.contiguous(threads.cover_of_thread(NOTHING, known)) == (400, 500)
+    assert threads.contiguous(threads.cover_of_thread(NOTHING, claims())) is None
+
+
+def test_links_within_a_second_are_dropped_once_the_second_is_whole_without_them():
+    first = threads.proven(NOTHING, [Interval(moment(10), at(20), Proof.HISTORY)])
+    assert len(first.intervals) == 2
+    after = threads.proven(first, [Interval(moment(15), moment(30), Proof.OVERLAP)])
+    assert after.intervals == (
+        Interval(moment(10), moment(20), Proof.HISTORY),
+        Interval(moment(15), moment(30), Proof.OVERLAP),
+    )
+
+
+def test_links_of_two_proofs_that_meet_are_kept():
+    """Only together they make the second whole."""
+    first = threads.proven(NOTHING, [Interval(moment(10), at(20), Proof.HISTORY)])
+    after = threads.proven(first, [Interval(at(20), moment(30), Proof.OVERLAP)])
+    assert threads.cover_of_thread(after, claims()).whole == ((10, 30),)
+
+
 def test_a_page_proves_what_lies_between_any_two_of_its_messages():
     page = [at(5, "a"), at(5, "b"), at(6), at(9, "x")]
     cover = cover_of(page_spans(page, at(9, "z")))

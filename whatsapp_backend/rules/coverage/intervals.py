@@ -35,10 +35,6 @@ class Cover:
         """Whether a message of this second would have to be here, whatever its place in it."""
         return any(first <= at.second < last for first, last in self.whole)
 
-    def names(self, at: Point) -> bool:
-        """Whether a message is known to be a part of it: of a second that is not whole only those are that it names."""
-        return self.claims(at) or any(at.second == second and at.id in ends for second, *ends in self.links)
-
 
 @dataclass(frozen=True, slots=True)
 class Stretch:

@@ -23,6 +23,7 @@ from whatsapp_backend.rules.coverage.intervals import (
     Range,
     both,
     by_proof,
+    cover_of,
     intervals_of,
     joined,
     normal,
@@ -60,8 +61,15 @@ def paid(coverage: Coverage, points: Iterable[Point]) -> Coverage:
 
 
 def proven(coverage: Coverage, intervals: Iterable[Interval]) -> Coverage:
-    """The coverage with more proven."""
-    return replace(coverage, intervals=normal([*coverage.intervals, *intervals]))
+    """The coverage with more proven. What lies in a second that is whole under some proof is not worth keeping."""
+    merged = normal([*coverage.intervals, *intervals])
+    whole = cover_of((one.start, one.end) for one in merged if not _is_link(one))
+    kept = tuple(one for one in merged if not _is_link(one) or not whole.claims(one.start))
+    return replace(coverage, intervals=kept)
+
+
+def _is_link(interval: Interval) -> bool:
+    return bool(interval.start.id or interval.end.id)
 
 
 def surprised(coverage: Coverage, claims: Claims, came: Iterable[Held]) -> Coverage:
