@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from whatsapp_backend.domain.coverage import (
+    ENDLESS_MS,
+    AccountLedger,
+    Around,
+    Coverage,
+    Due,
+    Gap,
+    Held,
+    LedgerChange,
+    Point,
+)
 from whatsapp_backend.domain.frames import Find, Get, State
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
 from whatsapp_backend.domain.leases import Heartbeat, Instance, RunLock, Sighting, Term
@@ -128,6 +139,35 @@ class Debts(Protocol):
 
     async def put_debts(self, debts: Iterable[Debt]) -> None:
         """Keep what was done about these; one that was closed meanwhile stays closed. Raises StoreUnwell."""
+
+
+class Ledger(Protocol):
+    """What is known of every thread's history, and what is unknown. Threads are named by their documents' paths."""
+
+    async def account_ledger(self, account: str) -> AccountLedger:
+        """What is stored of the account as a whole."""
+
+    async def coverages(self, threads: Iterable[str]) -> dict[str, Coverage]:
+        """What is stored of these threads, with their gaps that are not closed; unknown ones are absent."""
+
+    async def open_gaps(
+        self, account: str, *, limit: int, due: Due | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
+    ) -> list[Gap]:
+        """Gaps that are not closed, the newest first, those without a message below them last: those that are due, if
+        that is asked, whose message after them is of a time between these two, both included."""
+
+    async def around(self, thread: str, ranges: Sequence[tuple[int, int]]) -> list[Around]:
+        """For each range of ms (the last one excluded) what is held: the newest message below it, up to fifty from
+        each of its ends, and the first three above it."""
+
+    async def anchors(self, thread: str, at: Point) -> list[Held]:
+        """This message, if it is held, and the first three of later seconds."""
+
+    async def record(self, change: LedgerChange) -> None:
+        """Keep a change that belongs to no window of the journal, all of it or nothing. Raises StoreUnwell.
+
+        Messages of threads that have no coverage, before this change or in it, are not kept.
+        """
 
 
 class Consumers(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from whatsapp_backend.domain.coverage import LedgerChange
 from whatsapp_backend.domain.surveys import Adopted, Survey
 
 
@@ -139,6 +140,8 @@ class Progress:
     """New ones; one that is known stays as it is."""
     paid: tuple[tuple[str, str, int], ...] = ()
     """(path, why, when in ms): no longer owed."""
+    ledger: LedgerChange | None = None
+    """Kept before threads that `moved` take their messages along: the one they go to needs a coverage."""
     parked: tuple[tuple[int, int, str, str], ...] = ()
     """(seq, part, account, reason)"""
     adopted: tuple[Adopted, ...] = ()

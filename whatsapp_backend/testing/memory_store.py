@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, NewEntry, OpenNotice, Parked, StoreStats
 from whatsapp_backend.errors import StoreRefused, StoreUnwell
 from whatsapp_backend.rules.notices import CRASHES_TO_PARK, PARKED_CONSUMER, closed_by, is_notice, parked_reason
+from whatsapp_backend.testing.memory_ledger import MemoryLedger
 from whatsapp_backend.testing.memory_mirror import MemoryMirror
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class _Notice:
         self.parked = False
 
 
-class MemoryStore(MemoryMirror):
+class MemoryStore(MemoryLedger, MemoryMirror):
     """What is written while `unwell` is set raises StoreUnwell with that reason; reads go on."""
 
     def __init__(self) -> None:
@@ -229,6 +230,10 @@ class MemoryStore(MemoryMirror):
         self._identify(progress)
         self._owe(progress)
         self._adopt(progress)
+        if progress.ledger is not None:
+            self._record(progress.ledger)
+        for moved in progress.moved:
+            self._move_ledger(moved)
         for parked in progress.parked:
             self._park(progress.consumer, *parked)
         if progress.cursor:
@@ -257,6 +262,7 @@ class MemoryStore(MemoryMirror):
         for entry in old:
             del self._entries[entry.seq]
             del self._seqs[entry.account, entry.new.source, entry.new.kind]
+        self._forget_gaps(state_before_ms)
         return len(old), self._forget(state_before_ms)
 
 

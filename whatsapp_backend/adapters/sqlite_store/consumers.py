@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from whatsapp_backend.adapters.sqlite_store import debts, identities, mirror, surveys
+from whatsapp_backend.adapters.sqlite_store import debts, identities, ledger_writes, mirror, surveys
 from whatsapp_backend.domain.journal import Parked
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ def advance(connection: sqlite3.Connection, progress: Progress) -> None:
         debts.open_(connection, debt)
     for path, why, at_ms in progress.paid:
         debts.pay(connection, path, why, at_ms)
+    if progress.ledger is not None:
+        ledger_writes.record(connection, progress.ledger)
+    for moved in progress.moved:
+        ledger_writes.move(connection, moved)
     for seq, part, account, reason in progress.parked:
         park(connection, Parked(consumer=progress.consumer, seq=seq, part=part, account=account, reason=reason))
     for adopted in progress.adopted:

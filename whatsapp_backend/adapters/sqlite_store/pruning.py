@@ -37,6 +37,10 @@ _DROP_DEBTS = (
     "DELETE FROM debt WHERE path IN "
     "(SELECT path FROM debt WHERE closed IS NOT NULL AND closed_at_ms < ? LIMIT ?) RETURNING 1"
 )
+_DROP_GAPS = (
+    "DELETE FROM gap WHERE (coverage, number) IN "
+    "(SELECT coverage, number FROM gap WHERE closed_at_ms IS NOT NULL AND closed_at_ms < ? LIMIT ?) RETURNING 1"
+)
 
 
 def drop_entries(connection: sqlite3.Connection, *, landed_before_ms: int, after: Place) -> tuple[int, Place | None]:
@@ -50,12 +54,13 @@ def drop_entries(connection: sqlite3.Connection, *, landed_before_ms: int, after
 
 
 def drop_states(connection: sqlite3.Connection, *, state_before_ms: int) -> int:
-    """Drop one batch of merge states, of amendments that wait in vain, and of closed debts.
+    """Drop one batch of merge states, of amendments that wait in vain, of closed debts and closed gaps.
 
     Returns how many went of the kind of which most went; fewer than BATCH were the last.
     """
     old = connection.execute(_OLD_STATES, (state_before_ms, BATCH)).fetchall()
     for (path_hash,) in old:
         connection.execute(_DROP_STATE, (path_hash,))
-    others = (len(connection.execute(sql, (state_before_ms, BATCH)).fetchall()) for sql in (_DROP_WAITING, _DROP_DEBTS))
+    served = (_DROP_WAITING, _DROP_DEBTS, _DROP_GAPS)
+    others = (len(connection.execute(sql, (state_before_ms, BATCH)).fetchall()) for sql in served)
     return max(len(old), *others)

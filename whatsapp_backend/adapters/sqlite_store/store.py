@@ -1,4 +1,4 @@
-"""The ports Journal, KeyStore, Accounts, Mirror, Identities, Debts and Consumers on one SQLite file.
+"""The ports Journal, KeyStore, Accounts, Mirror, Identities, Debts, Ledger and Consumers on one SQLite file.
 
 Two lanes: one writes, and reads what must see every write called before it; the other reads for the publisher and for
 people, from a snapshot, so that neither waits for the other.
@@ -18,6 +18,8 @@ from whatsapp_backend.adapters.sqlite_store import (
     identities,
     journal,
     keys,
+    ledger,
+    ledger_writes,
     mirror,
     notices,
     pruning,
@@ -26,12 +28,14 @@ from whatsapp_backend.adapters.sqlite_store import (
 )
 from whatsapp_backend.adapters.sqlite_store.lane import Lane
 from whatsapp_backend.adapters.sqlite_store.opening import OpenFile, open_file
+from whatsapp_backend.domain.coverage import ENDLESS_MS
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import AsyncIterator, Iterable, Sequence
     from pathlib import Path
 
+    from whatsapp_backend.domain.coverage import AccountLedger, Around, Coverage, Due, Gap, Held, LedgerChange, Point
     from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
     from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
     from whatsapp_backend.domain.surveys import Survey
@@ -195,6 +199,35 @@ class SqliteStore:
                 debts.put(connection, row)
 
         await self._writer.submit(put, writes=True)
+
+    # Ledger
+
+    async def account_ledger(self, account: str) -> AccountLedger:
+        """See the port."""
+        return await self._reader.submit(partial(ledger.of_account, account=account))
+
+    async def coverages(self, threads: Iterable[str]) -> dict[str, Coverage]:
+        """See the port."""
+        return await self._reader.submit(partial(ledger.coverages, threads=tuple(threads)))
+
+    async def open_gaps(
+        self, account: str, *, limit: int, due: Due | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
+    ) -> list[Gap]:
+        """See the port."""
+        run = partial(ledger.open_gaps, account=account, due=due, above=above, limit=limit)
+        return await self._reader.submit(run)
+
+    async def around(self, thread: str, ranges: Sequence[tuple[int, int]]) -> list[Around]:
+        """See the port."""
+        return await self._reader.submit(partial(ledger.around, thread=thread, ranges=tuple(ranges)))
+
+    async def anchors(self, thread: str, at: Point) -> list[Held]:
+        """See the port."""
+        return await self._reader.submit(partial(ledger.anchors, thread=thread, at=at))
+
+    async def record(self, change: LedgerChange) -> None:
+        """See the port."""
+        await self._writer.submit(partial(ledger_writes.record, change=change), writes=True)
 
     # Consumers
 

@@ -69,3 +69,104 @@ CREATE TABLE survey (
     account TEXT PRIMARY KEY,
     state BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The ledger (docs/coverage.md). An account's connections, and what is known of each thread, by its document's path.
+CREATE TABLE epoch (
+    account TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    opened_at_ms INTEGER NOT NULL,
+    heard_at_ms INTEGER NOT NULL,
+    caught_up_at_ms INTEGER,
+    announced INTEGER,
+    received INTEGER,
+    closed_at_ms INTEGER,
+    ending TEXT,
+    PRIMARY KEY (account, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE coverage (
+    id INTEGER PRIMARY KEY,
+    thread TEXT NOT NULL UNIQUE,
+    account TEXT NOT NULL,
+    jid TEXT NOT NULL,
+    withdrawn INTEGER NOT NULL,
+    gaps_ever INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE interval (
+    coverage INTEGER NOT NULL,
+    start_ms INTEGER NOT NULL,
+    start_id TEXT NOT NULL,
+    end_ms INTEGER NOT NULL,
+    end_id TEXT NOT NULL,
+    proof TEXT NOT NULL,
+    PRIMARY KEY (coverage, proof, start_ms, start_id, end_ms, end_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE doubt (
+    coverage INTEGER NOT NULL,
+    from_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (coverage, from_ms, until_ms, reason)
+) STRICT, WITHOUT ROWID;
+
+-- Messages of which only a placeholder is here.
+CREATE TABLE owed (
+    coverage INTEGER NOT NULL,
+    ms INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (coverage, ms, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gap (
+    coverage INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    below_ms INTEGER,
+    below_id TEXT,
+    above_ms INTEGER NOT NULL,
+    above_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    opened_at_ms INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    closed_at_ms INTEGER,
+    closed_by TEXT,
+    cursor_ms INTEGER,
+    cursor_id TEXT,
+    tried INTEGER NOT NULL,
+    rounds INTEGER NOT NULL,
+    next_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (coverage, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX gap_open ON gap (account, above_ms) WHERE closed_at_ms IS NULL;
+CREATE INDEX gap_closed ON gap (closed_at_ms) WHERE closed_at_ms IS NOT NULL;
+
+-- One row per message for ever: what a gap is asked with, and what tells that a hole's other side was met.
+CREATE TABLE held (
+    coverage INTEGER NOT NULL,
+    ms INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    from_me INTEGER NOT NULL,
+    chat TEXT,
+    epoch INTEGER,
+    PRIMARY KEY (coverage, ms, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE asking (
+    account TEXT PRIMARY KEY,
+    unanswered INTEGER NOT NULL,
+    asked_at_ms INTEGER NOT NULL,
+    paused_until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE chunk (
+    account TEXT NOT NULL,
+    sync_type INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    progress INTEGER,
+    failed INTEGER NOT NULL,
+    PRIMARY KEY (account, sync_type, place)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,1 @@
+"""The coverage of threads: what is proven, by what, and what is unknown."""
