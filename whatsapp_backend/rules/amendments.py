@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from whatsapp_backend.domain.amendments import Amendments, Edit, Handled, Mark
 from whatsapp_backend.domain.moments import YEAR_10000_MS
-from whatsapp_backend.rules.identity import ME, certainly_differ, same_person
+from whatsapp_backend.rules.identity import ME, certainly_differ, is_lid, same_person
 from whatsapp_backend.rules.stored import integer, typed
 
 MOST_EDITS = 50
@@ -218,7 +218,8 @@ def receipts_of(receipts: Mapping[str, Handled], partner: str | None) -> Mapping
     """Who had it when. With one partner it was he, under whatever name."""
     if partner is None or not receipts:
         return receipts
-    return {partner: replace(reduce(_earliest, receipts.values()), lid=None)}
+    lids = {lid for by, handled in receipts.items() for lid in (by, handled.lid) if lid and is_lid(lid)}
+    return {partner: replace(reduce(_earliest, receipts.values()), lid=min(lids - {partner}, default=None))}
 
 
 def receipts_told(receipts: Mapping[str, Handled]) -> list[Any]:
