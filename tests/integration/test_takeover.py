@@ -22,6 +22,7 @@ from whatsapp_backend.flows.lead import Lead
 ACCOUNTS = [f"account_{number}" for number in range(30)]
 A = ACCOUNTS[0]
 TIMINGS = Timings(ttl_s=6.0, renew_s=1.5, retry_s=0.5, margin_s=0.5, call_s=3.0)
+SOONEST_AFTER_A_CRASH_S = TIMINGS.ttl_s - TIMINGS.renew_s - 0.5
 CLOCK = SystemClock()
 
 
@@ -64,11 +65,13 @@ async def two_leads(client):
             task.cancel()
 
 
-async def test_who_leaves_is_followed_within_two_seconds(firestore):
-    """All thirty accounts go over with one write and one transaction."""
+async def test_who_leaves_is_followed_sooner_than_who_dies(firestore):
+    """All thirty accounts go over with one write and one transaction. The two seconds that it may take are counted in
+    tests/unit/test_lead.py, by a clock of its own; here a busy machine counts, too.
+    """
     async with two_leads(firestore) as (leads, _, _):
         await leads[0].release()
-        assert await until(lambda: all(leads[1].term(account) for account in ACCOUNTS)) < 2
+        assert await until(lambda: all(leads[1].term(account) for account in ACCOUNTS)) < SOONEST_AFTER_A_CRASH_S
         assert leads[1].mode is Mode.ACTIVE
 
 
@@ -78,7 +81,7 @@ async def test_who_dies_is_followed_when_its_lease_has_ended(firestore):
         died_s = CLOCK.monotonic_s()
         running[0].cancel()
         await until(lambda: leads[1].term(A) is not None)
-        assert TIMINGS.ttl_s - TIMINGS.renew_s - 0.5 < CLOCK.monotonic_s() - died_s < TIMINGS.ttl_s + 3
+        assert SOONEST_AFTER_A_CRASH_S < CLOCK.monotonic_s() - died_s < TIMINGS.ttl_s + 15
         assert leads[0].term(A) is None, "trust ends before the lease, also where nothing runs"
 
 
