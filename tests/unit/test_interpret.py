@@ -99,9 +99,10 @@ def test_a_caption_is_the_body_and_the_preview() -> None:
 
 
 def test_what_we_do_not_know_lands_as_unknown_with_its_kind_named() -> None:
-    """Never dropped."""
+    """Never dropped, and with a body: the app hides what has neither body nor media."""
     seen = only(message({"messageContextInfo": {"messageSecret": "AQ=="}, "somethingNewMessage": {"name": "q"}}))
     assert (seen.content.kind, seen.content.content_kind) == ("unknown", "somethingNewMessage")
+    assert (seen.content.body, preview_of(seen.content)) == ("[Message]", "[Message]")
 
 
 @pytest.mark.parametrize(

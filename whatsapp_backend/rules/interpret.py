@@ -31,6 +31,7 @@ from whatsapp_backend.rules.content import (
     content_of,
     is_as_edited,
     placeholder,
+    preview_of,
     seen_once,
     stub_content,
 )
@@ -180,6 +181,8 @@ def _content(message: Mapping[str, Any]) -> Content | None:
     else:
         parameters = [each for each in listed(message, "messageStubParameters") if isinstance(each, str)]
         content = stub_content(stub, parameters, sender_of(message["key"]))
+    if content is not None and content.body is None and content.media is None:
+        return replace(content, body=preview_of(content))  # the app hides what has neither, and nobody would know of it
     if content is None or content.body is None or len(content.body) <= _LONGEST_BODY:
         return content
     cut = {**(content.details or {}), "cutFrom": len(content.body)}
