@@ -473,7 +473,7 @@ async def test_what_a_business_sends_shows_its_text(talk: Conversation, ana: Per
             body="Phone number requested",
             contentKind="requestPhoneNumberMessage",
         )
-        | talk.message(ana, "B7", at=AT + 6, kind="unknown", contentKind="stickerPackMessage")
+        | talk.message(ana, "B7", at=AT + 6, kind="unknown", body="[Message]", contentKind="stickerPackMessage")
         | talk.thread(ana, "B7", at=AT + 6, preview="[Message]", unread=7)
         | talk.contact(ana),
         ana.jid,
