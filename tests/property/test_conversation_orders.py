@@ -19,7 +19,7 @@ from whatsapp_backend.rules import messages
 SEED = int(os.environ.get("ORDERS_SEED", "1"))
 ORDERS = int(os.environ.get("ORDERS", "30"))
 _PARTS = 3
-FOUND = [(11, 600, 5), (14, 600, 1), (121, 600, 21), (2, 5000, 11)]
+FOUND = [(11, 600, 5), (14, 600, 1), (121, 600, 21), (2, 5000, 11), (4, 5000, 84)]
 """Seeds and sizes of conversations, and numbers of their orders, that once differed (tests/unit/test_projection.py)."""
 
 

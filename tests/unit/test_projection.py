@@ -235,6 +235,40 @@ async def test_a_strangers_edit_takes_nobodys_revoke_along_to_another_document(w
     assert "versions" not in world.message(chat=GROUP)
 
 
+async def test_a_strangers_revoke_takes_no_receipts_along_that_waited(world: World) -> None:
+    """They waited for others of a message that only its document knows, and went where the revoke belongs."""
+    await world.journal(own(chat=GROUP))
+    await world.journal(receipt("read", "M1", chat=GROUP, participant=ANA), kind="receipt")
+    await world.publish(wholly=True)
+    world.store._messages.clear()
+    await world.journal(receipt("read", "M1", chat=GROUP, participant=ANA_LID), kind="receipt")
+    await world.publish()
+    await world.journal(revoke(chat=GROUP, participant=BOB, id="D2"))
+    await world.publish(wholly=True)
+    assert [one["by"] for one in world.message(chat=GROUP)["receipts"]] == [ANA, ANA_LID]
+    assert "revokes" not in world.message(chat=GROUP)
+    await _his_is_revoked(world)
+
+
+async def test_what_only_reading_tells_to_be_about_another_message_waits_for_that(world: World) -> None:
+    """A stranger's revoke and a receipt in one window: it was dropped when the document turned out to be ours."""
+    await world.journal(own(chat=GROUP))
+    await world.publish(wholly=True)
+    world.store._messages.clear()
+    await world.journal(receipt("read", "M1", chat=GROUP, participant=ANA), kind="receipt")
+    await world.journal(revoke(chat=GROUP, participant=BOB, id="D2"))
+    await world.publish(wholly=True)
+    assert [one["by"] for one in world.message(chat=GROUP)["receipts"]] == [ANA]
+    await _his_is_revoked(world)
+
+
+async def _his_is_revoked(world: World) -> None:
+    await world.journal(payload(chat=GROUP, participant=BOB, text="his"))
+    await world.publish(wholly=True)
+    (his,) = (doc.fields for doc in world.documents.documents.values() if doc.fields.get("senderJid") == BOB)
+    assert (his["revoked"], his["kept"]["body"]) == (True, "his")
+
+
 async def test_what_happens_to_a_message_that_never_comes_makes_no_document(world: World) -> None:
     """It waits in the mirror, and costs one look, once."""
     await world.journal(react("👍", "never"))

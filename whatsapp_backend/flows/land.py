@@ -20,7 +20,7 @@ from whatsapp_backend.domain.writes import Document, Outcome, Result, Write
 from whatsapp_backend.errors import DocumentsUnavailable, WhatsAppBackendError
 from whatsapp_backend.ports import DocumentStore
 from whatsapp_backend.rules import landing
-from whatsapp_backend.rules.landing import Slot
+from whatsapp_backend.rules.landing import Arrival, Slot
 
 log = structlog.get_logger()
 
@@ -50,7 +50,18 @@ class Landed:
     there: list[Slot] = field(default_factory=list)
     """Those whose document holds their outcome now."""
     invalid: list[tuple[Slot, str]] = field(default_factory=list)
+    displaced: list[Arrival] = field(default_factory=list)
+    """What turned out to be about another sender's message, to be landed where that is."""
     unchanged: int = 0
+
+    def add(self, later: Landed) -> None:
+        """Take in what became of another batch."""
+        self.mirrored += later.mirrored
+        self.waiting += later.waiting
+        self.left += later.left
+        self.there += later.there
+        self.invalid += later.invalid
+        self.unchanged += later.unchanged
 
 
 class Lander:
@@ -191,8 +202,10 @@ class Lander:
             moved = []
             for slot in slots:
                 try:
-                    if not landing.settle(slot, found.get(slot.path)):
-                        landing.move_aside(slot)
+                    if landing.settle(slot, found.get(slot.path)):
+                        landed.displaced += landing.found_to_be_of_others(slot)
+                    else:
+                        landed.displaced += landing.move_aside(slot)
                         moved.append(slot)
                 except ValueError as error:  # settle() left must_read on: _attempt drops it
                     landed.invalid.append((slot, f"what lies at its place cannot be read: {error}"))

@@ -65,25 +65,32 @@ class WindowLander:
 
     async def land_arrivals(self, arrivals: Sequence[Arrival]) -> WindowLanded:
         """Land them, those aside whose place is another sender's."""
-        slots, displaced = await self._slots(arrivals)
-        if displaced:
-            moved, displaced = await self._slots([landing.aside(one) for one in displaced])
-            slots |= moved
-            log.warning("message_id_used_by_another_sender", count=len(moved))
-        window = WindowLanded(await self._lander.land(slots.values()))
-        homeless = "two other senders use its id already"
-        window.parked += [(one.order, one.state.account, homeless) for one in displaced]
+        window = WindowLanded(Landed())
+        left = list(arrivals)
+        while left:
+            slots, displaced = await self._slots(left, window.landed)
+            if displaced:
+                moved, displaced = await self._slots([landing.aside(one) for one in displaced], window.landed)
+                slots |= moved
+                log.warning("message_id_used_by_another_sender", count=len(moved))
+            homeless = "two other senders use its id already"
+            window.parked += [(one.order, one.state.account, homeless) for one in displaced]
+            landed = await self._lander.land(slots.values())
+            window.landed.add(landed)
+            left = landed.displaced
         for slot, detail in window.landed.invalid:
             window.parked += [(order, slot.incoming.account, f"Firestore: {detail}") for order in slot.orders]
         return window
 
-    async def _slots(self, arrivals: Iterable[Arrival]) -> tuple[dict[str, Slot], list[Arrival]]:
-        arrivals = list(arrivals)
+    async def _slots(self, arrivals: list[Arrival], landed: Landed) -> tuple[dict[str, Slot], list[Arrival]]:
         lies = await self._mirror.adopted({one.path for one in arrivals})
         if lies:
             arrivals = [landing.adopted(one, lies) for one in arrivals]
         paths = {one.path for one in arrivals}
-        return landing.slots_for(arrivals, await self._mirror.messages(paths), await self._mirror.waiting(paths))
+        known, waiting = await self._mirror.messages(paths), await self._mirror.waiting(paths)
+        known |= {one.path: one for one in landed.mirrored}
+        waiting |= {one.path: one for one in landed.waiting}
+        return landing.slots_for(arrivals, known, waiting)
 
     async def progress_of(self, events: Sequence[Event], window: WindowLanded, *, consumer: str) -> Progress:
         """What is to be remembered of what landed, and of what the events tell beside messages."""

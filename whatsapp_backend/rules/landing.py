@@ -98,9 +98,17 @@ def aside(arrival: Arrival) -> Arrival:
     return replace(arrival, path=other_sender(arrival.path, arrival.sender or ""))
 
 
-def move_aside(slot: Slot) -> None:
-    """As `aside`, for a slot whose document turned out to be another sender's."""
+def move_aside(slot: Slot) -> list[Arrival]:
+    """As `aside`, for a slot whose document turned out to be another sender's. Returns what is about other messages
+    than the sender's, and stays behind.
+    """
+    all_of_it = replace(slot.incoming, sender=slot.sender, sender_lid=slot.sender_lid)
+    left = [replace(one, exists=True) for one in _of_others(slot.path, all_of_it)]
+    if left:
+        own = messages.without_others(all_of_it)
+        slot.incoming = replace(own, sender=slot.incoming.sender, sender_lid=slot.incoming.sender_lid)
     slot.path = other_sender(slot.path, slot.sender or "")
+    return left
 
 
 def adopted(arrival: Arrival, lies: Mapping[str, str]) -> Arrival:
@@ -152,7 +160,7 @@ def slots_for(
         slot.orders.append(one.order)
     for path, states in amended.items():
         slots[path].incoming = _all_of([slots[path].incoming, *states])
-    displaced += [arrival for slot in slots.values() for arrival in _of_others(slot)]
+    displaced += [arrival for slot in slots.values() for arrival in _of_others(slot.path, slot.gathered)]
     for slot in slots.values():
         if slot.base and slot.updated_at_ns is None and slot.outcome != slot.base:
             slot.must_read = True  # there is nothing to guard a patch with
@@ -167,10 +175,15 @@ def _all_of(states: list[MessageState]) -> MessageState:
     return states[0]
 
 
-def _of_others(slot: Slot) -> Iterable[Arrival]:
+def _of_others(path: str, state: MessageState) -> Iterable[Arrival]:
     """What had waited here for another sender's message, or was not known to be about one."""
-    for author, state in messages.of_others(slot.gathered).items():
-        yield Arrival(path=slot.path, state=state, sender=author)
+    for author, told in messages.of_others(state).items():
+        yield Arrival(path=path, state=told, sender=author)
+
+
+def found_to_be_of_others(slot: Slot) -> list[Arrival]:
+    """What a slot that was settled holds of other senders' messages: only what was read told whose document this is."""
+    return [aside(one) for one in _of_others(slot.path, slot.gathered)] if slot.base else []
 
 
 def _slot(one: Arrival, mirrored: Mirrored | None, waited: Waiting | None) -> Slot:
