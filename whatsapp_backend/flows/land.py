@@ -203,7 +203,7 @@ class Lander:
             for slot in slots:
                 try:
                     if landing.settle(slot, found.get(slot.path)):
-                        landed.displaced += landing.found_to_be_of_others(slot)
+                        landed.displaced += map(landing.aside, slot.of_others)
                     else:
                         landed.displaced += landing.move_aside(slot)
                         moved.append(slot)

@@ -66,19 +66,24 @@ class Slot:
     waited: Waiting | None = None
     """What the mirror held for it, now part of `incoming`."""
     waits: bool = True
-    _made: tuple[MessageState | None, MessageState, MessageState] | None = None
+    _made: tuple[MessageState | None, MessageState, MessageState, dict[str, MessageState]] | None = None
 
     @property
     def outcome(self) -> MessageState:
-        """What the document will hold. It is asked for often, and made once of the same `base` and `incoming`."""
-        if self._made is None or self._made[0] is not self.base or self._made[1] is not self.incoming:
-            self._made = (self.base, self.incoming, messages.without_others(self.gathered))
-        return self._made[2]
+        """What the document will hold."""
+        return self._parted()[2]
 
     @property
-    def gathered(self) -> MessageState:
-        """All that is known of it, also what turns out to be about another sender's message under its id."""
-        return messages.merged(self.base, self.incoming) if self.base else self.incoming
+    def of_others(self) -> Iterable[Arrival]:
+        """What had waited here for another sender's message, or was not known to be about one."""
+        return [Arrival(path=self.path, state=told, sender=author) for author, told in self._parted()[3].items()]
+
+    def _parted(self) -> tuple[MessageState | None, MessageState, MessageState, dict[str, MessageState]]:
+        """They are asked for often, and made once of the same `base` and `incoming`."""
+        if self._made is None or self._made[0] is not self.base or self._made[1] is not self.incoming:
+            gathered = messages.merged(self.base, self.incoming) if self.base else self.incoming
+            self._made = (self.base, self.incoming, *messages.parted(gathered))
+        return self._made
 
 
 def arrival_of(event: MessageSeen | Amended) -> Arrival:
@@ -102,10 +107,9 @@ def move_aside(slot: Slot) -> list[Arrival]:
     """As `aside`, for a slot whose document turned out to be another sender's. Returns what is about other messages
     than the sender's, and stays behind.
     """
-    all_of_it = replace(slot.incoming, sender=slot.sender, sender_lid=slot.sender_lid)
-    left = [replace(one, exists=True) for one in _of_others(slot.path, all_of_it)]
+    own, others = messages.parted(replace(slot.incoming, sender=slot.sender, sender_lid=slot.sender_lid))
+    left = [Arrival(path=slot.path, state=told, sender=author, exists=True) for author, told in others.items()]
     if left:
-        own = messages.without_others(all_of_it)
         slot.incoming = replace(own, sender=slot.incoming.sender, sender_lid=slot.incoming.sender_lid)
     slot.path = other_sender(slot.path, slot.sender or "")
     return left
@@ -160,7 +164,7 @@ def slots_for(
         slot.orders.append(one.order)
     for path, states in amended.items():
         slots[path].incoming = _all_of([slots[path].incoming, *states])
-    displaced += [arrival for slot in slots.values() for arrival in _of_others(slot.path, slot.gathered)]
+    displaced += [arrival for slot in slots.values() for arrival in slot.of_others]
     for slot in slots.values():
         if slot.base and slot.updated_at_ns is None and slot.outcome != slot.base:
             slot.must_read = True  # there is nothing to guard a patch with
@@ -173,17 +177,6 @@ def _all_of(states: list[MessageState]) -> MessageState:
         pairs = zip(states[::2], states[1::2], strict=False)
         states = [messages.merged(one, other) for one, other in pairs] + states[len(states) & ~1 :]
     return states[0]
-
-
-def _of_others(path: str, state: MessageState) -> Iterable[Arrival]:
-    """What had waited here for another sender's message, or was not known to be about one."""
-    for author, told in messages.of_others(state).items():
-        yield Arrival(path=path, state=told, sender=author)
-
-
-def found_to_be_of_others(slot: Slot) -> list[Arrival]:
-    """What a slot that was settled holds of other senders' messages: only what was read told whose document this is."""
-    return [aside(one) for one in _of_others(slot.path, slot.gathered)] if slot.base else []
 
 
 def _slot(one: Arrival, mirrored: Mirrored | None, waited: Waiting | None) -> Slot:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from whatsapp_backend.domain.amendments import Amendments
-from whatsapp_backend.domain.events import Amended, Content, Origin, Status
+from whatsapp_backend.domain.events import Content, Origin, Status
 from whatsapp_backend.domain.moments import YEAR_10000_MS, at_ms
 from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.domain.writes import Document
@@ -17,7 +16,7 @@ from whatsapp_backend.rules.document_ids import thread_id
 from whatsapp_backend.rules.generations import is_stub, message_id_of
 from whatsapp_backend.rules.identity import ME, canonical_jid, is_person, lid_among, sender_lid_of, sender_of
 from whatsapp_backend.rules.limits import document_bytes
-from whatsapp_backend.rules.messages import FOREIGN, state_of
+from whatsapp_backend.rules.messages import FOREIGN, unseen
 from whatsapp_backend.rules.shown import Shown, shown_of
 from whatsapp_backend.rules.stored import integer, json_object, moment_ms, typed
 
@@ -189,10 +188,7 @@ def moved_in(document: Document, account: str, client_jid: str) -> MessageState:
     """
     fields, own_id = document.fields, document.path.rpartition("/")[2]
     message_id = message_id_of(own_id, fields) or own_id
-    nothing = Amended(
-        order=0, account=account, client_jid=client_jid, message_id=message_id, amendments=Amendments(), author=None
-    )
-    blank = replace(state_of(nothing), amendments=None)
+    blank = unseen(account, client_jid, message_id)
     if is_stub(fields):
         return replace(blank, status=_named_status(fields.get("status")))
     written = (moment_ms(fields.get(name)) for name in ("createdAt", "tsServer", "updatedAt"))

@@ -30,18 +30,19 @@ _UNSEEN = FOREIGN + 1
 
 def state_of(event: MessageSeen | Amended) -> MessageState:
     """The state after this one event."""
-    return _seen(event) if isinstance(event, MessageSeen) else _amended(event)
+    if isinstance(event, MessageSeen):
+        return _seen(event)
+    return unseen(event.account, event.client_jid, event.message_id, event.amendments, failed=event.failed)
 
 
-def _amended(event: Amended) -> MessageState:
-    return _told(event, event.amendments, failed=event.failed)
-
-
-def _told(place: Amended | MessageState, told: Amendments, *, failed: bool = False) -> MessageState:
+def unseen(
+    account: str, client_jid: str, message_id: str, told: Amendments | None = None, *, failed: bool = False
+) -> MessageState:
+    """The state of a message of which nothing is known but what happened to it."""
     return MessageState(
-        account=place.account,
-        client_jid=place.client_jid,
-        message_id=place.message_id,
+        account=account,
+        client_jid=client_jid,
+        message_id=message_id,
         sender=None,  # whose message it is said to be proves nothing
         sent_at_ms=YEAR_10000_MS,
         active_at_ms=YEAR_10000_MS,
@@ -111,19 +112,17 @@ def merged(one: MessageState, other: MessageState) -> MessageState:
     )
 
 
-def of_others(state: MessageState) -> dict[str, MessageState]:
-    """What it holds of messages of other senders under the same id, by whose they are said to be."""
-    foreign = amendments.of_others(state.amendments, state.sender, state.sender_lid)
-    return {author: _told(state, told) for author, told in foreign.items()}
-
-
-def without_others(state: MessageState) -> MessageState:
-    """The same without what certainly is another sender's."""
+def parted(state: MessageState) -> tuple[MessageState, dict[str, MessageState]]:
+    """Its own part; and what certainly is about other senders' messages under its id, by whose they are said to be."""
     foreign = amendments.of_others(state.amendments, state.sender, state.sender_lid)
     if not foreign or state.amendments is None:
-        return state
+        return state, {}
     left = amendments.without(state.amendments, foreign.values())
-    return replace(state, amendments=left if left != Amendments() else None)
+    own = replace(state, amendments=left if left != Amendments() else None)
+    others = {
+        author: unseen(state.account, state.client_jid, state.message_id, told) for author, told in foreign.items()
+    }
+    return own, others
 
 
 def identified(state: MessageState, number_of: Callable[[str], str | None]) -> MessageState:
