@@ -92,9 +92,8 @@ class Amended:
 
 
 class NameRank(enum.IntEnum):
-    """Who gave a name, or an address; the higher one counts, and of equals the later."""
+    """Who gave a name; the higher one counts, and of equals the later."""
 
-    NOBODY = 0
     PUSHED = 1
     """With a message, by its sender."""
     VERIFIED = 2

@@ -13,12 +13,11 @@ from whatsapp_backend.domain.moments import YEAR_10000_MS
 from whatsapp_backend.rules.amendments import bounded, edit_key
 from whatsapp_backend.rules.content import content_of, unwrapped
 from whatsapp_backend.rules.identity import ME, chat_of, is_person, sender_lid_of, sender_of
-from whatsapp_backend.rules.told import ODD, jid_of, listed, moment_ms
+from whatsapp_backend.rules.stored import integer
+from whatsapp_backend.rules.told import LONGEST_BODY, ODD, jid_of, listed, moment_ms
 
 _REVOKE = 0
 _EDIT = 14
-_LONGEST_BODY = 65_536
-"""WhatsApp's own limit."""
 _LONGEST_REACTION = 100
 _LONGEST_ID = 1500
 
@@ -28,16 +27,14 @@ _Told = tuple[str, Amendments, str | None, str | None]
 
 def amended_by(entry: Entry, order: int, message: Mapping[str, Any], sent_at_ms: int) -> Iterator[Amended]:
     """What this message does to another one, if anything. Raises ValueError and the like for the odd."""
-    key = message["key"]
-    by, lid = sender_of(key), sender_lid_of(key)
-    told = _told(unwrapped(message.get("message") or {}), key, by, lid, sent_at_ms) if by else None
+    told = _told(message, sent_at_ms)
     if told is None:
         return
     message_id, amendments, author, author_lid = told
     yield Amended(
         order=order,
         account=entry.account,
-        client_jid=chat_of(key),
+        client_jid=chat_of(message["key"]),
         message_id=message_id,
         amendments=amendments,
         author=author,
@@ -45,9 +42,12 @@ def amended_by(entry: Entry, order: int, message: Mapping[str, Any], sent_at_ms:
     )
 
 
-def _told(
-    content: Mapping[str, Any], key: Mapping[str, Any], by: str, lid: str | None, sent_at_ms: int
-) -> _Told | None:
+def _told(message: Mapping[str, Any], sent_at_ms: int) -> _Told | None:
+    key = message["key"]
+    by, lid = sender_of(key), sender_lid_of(key)
+    if not by:
+        return None
+    content = unwrapped(message.get("message") or {})
     protocol = content.get("protocolMessage")
     if isinstance(protocol, Mapping):
         return _protocol(protocol, key, by, lid, sent_at_ms)
@@ -55,13 +55,13 @@ def _told(
     if isinstance(reaction, Mapping):
         author = _author(reaction["key"], key)
         text = reaction.get("text") or ""
-        at_ms = _ms(reaction.get("senderTimestampMs"), sent_at_ms)
+        at_ms = _ms(reaction, "senderTimestampMs") or sent_at_ms
         mark = Mark(at_ms=at_ms, lid=lid, of=author, text=str(text)[:_LONGEST_REACTION])
         return _id(reaction["key"]), Amendments(reactions={by: mark}), author, None
     vote = content.get("pollUpdateMessage")
     if isinstance(vote, Mapping):
         author = _author(vote["pollCreationMessageKey"], key)
-        at_ms = _ms(vote.get("senderTimestampMs"), sent_at_ms)
+        at_ms = _ms(vote, "senderTimestampMs") or sent_at_ms
         mark = Mark(at_ms=at_ms, lid=lid, of=author)
         return _id(vote["pollCreationMessageKey"]), Amendments(votes={by: mark}), author, None
     return None
@@ -82,10 +82,10 @@ def _protocol(
         if shown is None:
             return None
         edit = Edit(
-            at_ms=_ms(protocol.get("timestampMs"), sent_at_ms),
+            at_ms=_ms(protocol, "timestampMs") or sent_at_ms,
             by=by,
             lid=lid,
-            body=shown.body[:_LONGEST_BODY] if shown.body else shown.body,
+            body=shown.body[:LONGEST_BODY] if shown.body else shown.body,
         )
         return _id(protocol["key"]), Amendments(edits={edit_key(_id(key), by): edit}), by, lid
     return None
@@ -104,9 +104,7 @@ def as_edited(message: Mapping[str, Any]) -> Content | None:
 
 def edit_of_itself(message: Mapping[str, Any], sent_at_ms: int) -> Amendments | None:
     """The edit in a message that is told so."""
-    key = message["key"]
-    by = sender_of(key)
-    told = _told(unwrapped(message["message"]), key, by, sender_lid_of(key), sent_at_ms) if by else None
+    told = _told(message, sent_at_ms)
     return told[1] if told else None
 
 
@@ -125,14 +123,14 @@ def _reaction_in(told: Mapping[str, Any], chat: str, sent_at_ms: int) -> tuple[s
     text = told.get("text")
     if not by or not isinstance(text, str):
         return None
-    at_ms = _ms(told.get("senderTimestampMs"), sent_at_ms)
+    at_ms = _ms(told, "senderTimestampMs") or sent_at_ms
     return by, Mark(at_ms=at_ms, lid=sender_lid_of(key), of=None, text=text[:_LONGEST_REACTION])
 
 
 def _vote_in(told: Mapping[str, Any], chat: str, sent_at_ms: int) -> tuple[str, Mark] | None:
     key = {"remoteJid": chat, **told["pollUpdateMessageKey"]}
     by = sender_of(key)
-    at_ms = _ms(told.get("senderTimestampMs"), sent_at_ms)
+    at_ms = _ms(told, "senderTimestampMs") or sent_at_ms
     return (by, Mark(at_ms=at_ms, lid=sender_lid_of(key), of=None)) if by else None
 
 
@@ -177,5 +175,5 @@ def _id(key: Mapping[str, Any]) -> str:
     return message_id
 
 
-def _ms(at: Any, otherwise: int) -> int:
-    return at if type(at) is int and 0 < at < YEAR_10000_MS else otherwise
+def _ms(told: Mapping[str, Any], field: str) -> int | None:
+    return integer(told, field, below=YEAR_10000_MS)

@@ -21,7 +21,13 @@ MOST_MARKS = 1000
 MOST_RECEIPTS = 2000
 """A group has 1,024 members at most; more comes from a liar, and 40,000 index entries are all that Firestore takes."""
 _EDITS_BYTES = 300_000
-_NAMES = ("edits", "revokes", "reactions", "votes", "receipts")
+_KINDS: dict[str, Callable[..., Edit | Mark | Handled]] = {
+    "edits": Edit,
+    "revokes": Mark,
+    "reactions": Mark,
+    "votes": Mark,
+    "receipts": Handled,
+}
 
 T = TypeVar("T", Edit, Mark, Handled)
 
@@ -29,6 +35,11 @@ T = TypeVar("T", Edit, Mark, Handled)
 def edit_key(edit_id: str, by: str) -> str:
     """Under what an edit is kept: two people may choose one id."""
     return f"{edit_id}\n{by}"
+
+
+def _edit_id(key: str) -> str:
+    """The edit's own id."""
+    return key.partition("\n")[0]
 
 
 def merged(one: Amendments | None, other: Amendments | None) -> Amendments | None:
@@ -68,7 +79,7 @@ def identified(amendments: Amendments | None, number_of: Callable[[str], str | N
     edits: dict[str, Edit] = {}
     for key, edit in amendments.edits.items():
         by, lid = _named(edit.by, edit.lid, number_of)
-        renamed, place = replace(edit, by=by, lid=lid), edit_key(key.partition("\n")[0], by)
+        renamed, place = replace(edit, by=by, lid=lid), edit_key(_edit_id(key), by)
         edits[place] = _earlier_edit(edits[place], renamed) if place in edits else renamed
     others = Amendments(
         revokes=_renamed(amendments.revokes, number_of),
@@ -103,7 +114,7 @@ def doers(amendments: Amendments | None) -> Iterable[str]:
 
 def count(amendments: Amendments) -> int:
     """How many there are of all kinds."""
-    return sum(len(getattr(amendments, name)) for name in _NAMES)
+    return sum(len(getattr(amendments, name)) for name in _KINDS)
 
 
 def plain(amendments: Amendments | None) -> dict[str, Any] | None:
@@ -115,7 +126,7 @@ def plain(amendments: Amendments | None) -> dict[str, Any] | None:
             by: {field: getattr(mark, field) for field in mark.__slots__}
             for by, mark in getattr(amendments, name).items()
         }
-        for name in _NAMES
+        for name in _KINDS
     }
 
 
@@ -123,8 +134,10 @@ def from_plain(plain: Mapping[str, Any] | None) -> Amendments | None:
     """Back from `plain`."""
     if plain is None:
         return None
-    kinds: dict[str, Callable[..., Any]] = dict.fromkeys(_NAMES, Mark) | {"edits": Edit, "receipts": Handled}
-    return Amendments(**{name: {by: kinds[name](**mark) for by, mark in plain[name].items()} for name in _NAMES})
+    told: dict[str, Any] = {
+        name: {by: kind(**mark) for by, mark in plain[name].items()} for name, kind in _KINDS.items()
+    }
+    return Amendments(**told)
 
 
 # -- What counts --------------------------------------------------------------------------------------------------
@@ -133,7 +146,7 @@ def from_plain(plain: Mapping[str, Any] | None) -> Amendments | None:
 def counting_edits(amendments: Amendments, sender: str | None, lid: str | None) -> list[tuple[str, Edit]]:
     """The edits by the message's own sender with their ids, oldest first."""
     mine = [(key, edit) for key, edit in _in_order(amendments) if same_person(edit.by, sender, edit.lid, lid)]
-    return [(key.partition("\n")[0], edit) for key, edit in mine]
+    return [(_edit_id(key), edit) for key, edit in mine]
 
 
 def counting_revoke(amendments: Amendments, sender: str | None, lid: str | None) -> tuple[str, Mark] | None:
@@ -144,11 +157,6 @@ def counting_revoke(amendments: Amendments, sender: str | None, lid: str | None)
         if (by == ME and _may_be_of(mark, sender, lid)) or same_person(by, sender, mark.lid, lid)
     ]
     return min(mine, key=lambda revoke: (revoke[1].at_ms, revoke[0]), default=None)
-
-
-def counting_marks(marks: Mapping[str, Mark], sender: str | None, lid: str | None) -> dict[str, Mark]:
-    """Those that do not speak of another sender's message."""
-    return {by: mark for by, mark in marks.items() if _may_be_of(mark, sender, lid)}
 
 
 def _may_be_of(mark: Mark, sender: str | None, lid: str | None) -> bool:
@@ -163,7 +171,7 @@ def of_others(amendments: Amendments | None, sender: str | None, lid: str | None
     if amendments is None or not sender:
         return {}
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    for name in _NAMES:
+    for name in _KINDS:
         for key, told in getattr(amendments, name).items():
             author, author_lid = _author(name, key, told)
             if author and certainly_differ(author, sender, author_lid, lid):
@@ -173,8 +181,8 @@ def of_others(amendments: Amendments | None, sender: str | None, lid: str | None
 
 def without(amendments: Amendments, others: Iterable[Amendments]) -> Amendments:
     """What is left when these are taken out."""
-    gone = {name: {key for other in others for key in getattr(other, name)} for name in _NAMES}
-    left = {name: _without_keys(getattr(amendments, name), gone[name]) for name in _NAMES}
+    gone = {name: {key for other in others for key in getattr(other, name)} for name in _KINDS}
+    left = {name: _without_keys(getattr(amendments, name), gone[name]) for name in _KINDS}
     return Amendments(**left)
 
 
@@ -199,7 +207,7 @@ def versions(amendments: Amendments, original: str | None, sent_at_ms: int, coun
     counts = set(counting)
     told: list[Any] = [{"body": original, "atMs": sent_at_ms}]
     for key, edit in _in_order(amendments):
-        edit_id = key.partition("\n")[0]
+        edit_id = _edit_id(key)
         one = {"id": edit_id, "by": edit.by, "atMs": edit.at_ms, "body": edit.body}
         told.append(_without_none({**one, "lid": edit.lid, "refused": None if edit_id in counts else True}))
     return told
@@ -259,7 +267,7 @@ def read_in(fields: Mapping[str, Any]) -> Amendments | None:
             for by, _, told in _told(fields, "receipts", timed=False)
         },
     )
-    return found if any(getattr(found, name) for name in _NAMES) else None
+    return found if any(getattr(found, name) for name in _KINDS) else None
 
 
 def _marks_in(fields: Mapping[str, Any], name: str) -> dict[str, Mark]:
@@ -312,7 +320,7 @@ def _mark_under_lid(by: str, mark: Mark | Handled) -> str | None:
 
 
 def _edit_under_lid(key: str, edit: Edit) -> str | None:
-    return edit_key(key.partition("\n")[0], edit.lid) if edit.lid and edit.lid != edit.by else None
+    return edit_key(_edit_id(key), edit.lid) if edit.lid and edit.lid != edit.by else None
 
 
 def _later(one: Mark, other: Mark) -> Mark:
@@ -323,9 +331,7 @@ def _later(one: Mark, other: Mark) -> Mark:
 def _earlier_edit(one: Edit, other: Edit) -> Edit:
     # An id is used once; whoever uses it twice is heard the first time. The number, not the LID, names him.
     earlier = min(one, other, key=lambda edit: (edit.at_ms, edit.body or ""))
-    return replace(
-        earlier, by=min(one.by, other.by, key=lambda by: (by.endswith("@lid"), by)), lid=_least(one.lid, other.lid)
-    )
+    return replace(earlier, by=min(one.by, other.by, key=lambda by: (is_lid(by), by)), lid=_least(one.lid, other.lid))
 
 
 def _earliest(one: Handled, other: Handled) -> Handled:

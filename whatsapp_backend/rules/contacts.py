@@ -13,8 +13,12 @@ from whatsapp_backend.rules.identity import phone_of
 from whatsapp_backend.rules.stored import integer, typed
 
 SERVER_TIMES = ("updatedAt",)
-_FIELDS = {"name": NameRank.PHONE_BOOK, "notify": NameRank.NOTIFIED, "verifiedName": NameRank.VERIFIED}
-_LONGEST = 200
+_FIELDS = {
+    "name": NameRank.PHONE_BOOK,
+    "notify": NameRank.NOTIFIED,
+    "verifiedName": NameRank.VERIFIED,
+    "pushName": NameRank.PUSHED,
+}
 _CLOCKS_BELOW = 1 << 62
 
 
@@ -25,7 +29,7 @@ def state_of(told: PersonTold) -> ContactState:
         account=told.account,
         jid=told.jid,
         lid=told.lid,
-        names={rank.name: (clock, name[:_LONGEST]) for rank, name in told.names.items()},
+        names={rank.name: (clock, name) for rank, name in told.names.items()},
         picture=(clock, told.picture_url) if told.picture_url else None,
         about=(clock, told.about) if told.about else None,
     )
@@ -80,7 +84,7 @@ def fields_of(state: ContactState) -> dict[str, Any]:
         fields["phoneE164"] = phone
     if state.lid:
         fields["lid"] = state.lid
-    for field, rank in {**_FIELDS, "pushName": NameRank.PUSHED}.items():
+    for field, rank in _FIELDS.items():
         if rank.name in state.names:
             fields[field] = state.names[rank.name][1]
     for field, given in (("imgUrl", state.picture), ("status", state.about)):
@@ -102,12 +106,11 @@ def state_in(fields: Mapping[str, Any], ours: ContactState) -> ContactState:
         text = typed(fields, field, str)
         return (integer(clocks, clock, below=_CLOCKS_BELOW) or 0, text) if text else None
 
-    ranks = {**_FIELDS, "pushName": NameRank.PUSHED}
     return ContactState(
         account=ours.account,
         jid=ours.jid,
         lid=typed(fields, "lid", str),
-        names={rank.name: told for field, rank in ranks.items() if (told := given(field, rank.name))},
+        names={rank.name: told for field, rank in _FIELDS.items() if (told := given(field, rank.name))},
         picture=given("imgUrl", "imgUrl"),
         about=given("status", "status"),
     )

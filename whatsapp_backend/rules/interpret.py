@@ -37,7 +37,16 @@ from whatsapp_backend.rules.content import (
 )
 from whatsapp_backend.rules.identity import canonical_jid, chat_of, is_person, sender_lid_of, sender_of
 from whatsapp_backend.rules.receipts import receipt_events
-from whatsapp_backend.rules.told import ODD, given_name, identities_of_key, jid_of, listed, moment_ms, reason_of
+from whatsapp_backend.rules.told import (
+    LONGEST_BODY,
+    ODD,
+    given_name,
+    identities_of_key,
+    jid_of,
+    listed,
+    moment_ms,
+    reason_of,
+)
 from whatsapp_backend.rules.updates import chat_told, contact_told, each, mapping_told, update_events
 
 _ON_DEMAND = 6
@@ -55,11 +64,7 @@ _MISSED = "timeout"
 _PEOPLE = ("remoteJid", "remoteJidAlt", "participant", "participantAlt")
 _MAY_HAVE_BEEN_OWED = frozenset({Origin.LIVE, Origin.OFFLINE, Origin.RESEND})
 """A stanza that could not be read at first has a placeholder, whatever turns out to be in it."""
-_LONGEST_BODY = 65_536
-"""WhatsApp's own limit. A longer text comes from a liar, and would not fit into a document with its versions."""
 _TOLD_WITH_IT = frozenset({"reactions", "pollUpdates", "userReceipt"})
-_NOTHING = Content(kind="unknown")
-"""Of what shows nothing by itself."""
 
 
 def events_of(entry: Entry) -> list[Event]:
@@ -153,10 +158,11 @@ def _told(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any]) 
         yield seen
         yield from _push_name(seen, entry.new.received_at_ms)
     elif message.get("message"):
+        seen = _seen(entry, order, origin, message, Content(kind=NOTHING))
         if origin in _MAY_HAVE_BEEN_OWED and acts_on_another(message["message"]):
-            yield _seen(entry, order, origin, message, Content(kind=NOTHING))
-        yield from amended_by(entry, order, message, moment_ms(message.get("messageTimestamp")))
-        yield from _push_name(_seen(entry, order, origin, message, _NOTHING), entry.new.received_at_ms)
+            yield seen
+        yield from amended_by(entry, order, message, seen.sent_at_ms)
+        yield from _push_name(seen, entry.new.received_at_ms)
 
 
 def _is_call_of_group(message: Mapping[str, Any]) -> bool:
@@ -179,14 +185,13 @@ def _content(message: Mapping[str, Any]) -> Content | None:
     elif stub in _REVOKED_STUBS:
         return placeholder("revoked")
     else:
-        parameters = [each for each in listed(message, "messageStubParameters") if isinstance(each, str)]
-        content = stub_content(stub, parameters, sender_of(message["key"]))
+        content = stub_content(stub, listed(message, "messageStubParameters"), sender_of(message["key"]))
     if content is not None and content.body is None and content.media is None:
         return replace(content, body=preview_of(content))  # the app hides what has neither, and nobody would know of it
-    if content is None or content.body is None or len(content.body) <= _LONGEST_BODY:
+    if content is None or content.body is None or len(content.body) <= LONGEST_BODY:
         return content
     cut = {**(content.details or {}), "cutFrom": len(content.body)}
-    return replace(content, body=content.body[:_LONGEST_BODY], details=cut)
+    return replace(content, body=content.body[:LONGEST_BODY], details=cut)
 
 
 def _seen(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any], content: Content) -> MessageSeen:

@@ -13,6 +13,8 @@ from whatsapp_backend.rules.identity import canonical_jid, is_lid, is_phone
 
 ODD = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading the unexpected raises; quotes may be nested deeper than Python calls."""
+LONGEST_BODY = 65_536
+"""WhatsApp's own limit. A longer text comes from a liar, and would not fit into a document with its versions."""
 _MILLISECONDS_SINCE = 10**12
 _LONGEST_NAME = 200
 _LONGEST_JID = 200
