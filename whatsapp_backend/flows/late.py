@@ -74,6 +74,5 @@ class Late:
         refused = tuple(slot.waited.path for slot, _ in window.landed.invalid if slot.waited)
         if window.parked:
             log.error("receipts_refused", count=len(window.parked), reason=window.parked[0][2])
-            window.parked.clear()  # no entry of the journal is to blame
         progress = await self._windows.progress_of((), window, consumer=self._consumer)
         await self._keep(replace(progress, waited=progress.waited + refused))

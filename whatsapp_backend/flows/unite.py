@@ -78,7 +78,7 @@ class Unite:
         states = await self._states(alias, [row.path for row in rows])
         numbers = {jid: alias.pn for jid in (alias.lid, canonical_jid(alias.lid)) if jid == alias.lid or is_lid(jid)}
         arrivals = []
-        for number, (path, state) in enumerate(states.items()):
+        for number, (path, state) in enumerate(states.items(), 1):
             named = messages.identified(state, numbers.get)
             to = path
             if named.client_jid != state.client_jid:
@@ -89,12 +89,11 @@ class Unite:
         window = await self._windows.land_arrivals(arrivals)
         if window.parked:
             log.error("could_not_be_united", account=alias.account, count=len(window.parked))
-            window.parked.clear()  # they are where they were; no entry of the journal is to blame
         progress = await self._windows.progress_of((), window, consumer=self._consumer)
         lies = {order: slot.path for slot in window.landed.there for order in slot.orders}
         moved = [
             Moved(path=path, to=to)
-            for number, (path, arrival) in enumerate(zip(states, arrivals, strict=True))
+            for number, (path, arrival) in enumerate(zip(states, arrivals, strict=True), 1)
             if (to := lies.get(number, arrival.path)) != path
         ]
         paid = self._windows.paid_by(window)
@@ -157,4 +156,5 @@ class Unite:
     async def _taken(self, taken: Iterable[State]) -> list[Gathered]:
         by_path = gathering.gathered_by_path(taken)
         known = await self._mirror.gathered(by_path)
-        return gathering.changed(by_path, known, by_path)
+        rows = known | {row.path: row for row in gathering.changed(by_path, known)}
+        return [gathering.to_be_written(rows[path]) for path in by_path]

@@ -61,7 +61,8 @@ class WindowLander:
         window = await self.land_arrivals(arrivals)
         window.parked += [(e.order, e.account, e.reason) for e in events if isinstance(e, Unreadable)]
         progress = await self.progress_of(events, window, consumer=consumer)
-        return window, replace(progress, cursor=cursor, aliases=aliases)
+        parked = tuple((order // PARTS, order % PARTS, account, reason) for order, account, reason in window.parked)
+        return window, replace(progress, cursor=cursor, aliases=aliases, parked=parked)
 
     async def land_arrivals(self, arrivals: Sequence[Arrival]) -> WindowLanded:
         """Land them, those aside whose place is another sender's."""
@@ -119,7 +120,6 @@ class WindowLander:
             nameless=tuple(_nameless(landed)),
             debts=tuple(_owed(owed, landed)),
             paid=tuple(_paid(owed, landed, self._clock.wall_ms())),
-            parked=tuple((order // PARTS, order % PARTS, account, reason) for order, account, reason in window.parked),
         )
 
     def paid_by(self, window: WindowLanded) -> tuple[tuple[str, str, int], ...]:
@@ -134,7 +134,7 @@ class WindowLander:
             if slot.base is not None:
                 changed_ones[_thread_of(slot.outcome.account, slot.outcome.client_jid)].append(slot.outcome)
         known = await self._mirror.gathered({*told, *changed_ones, *touched})
-        rows = {row.path: row for row in gathering.changed(told, known, touched)}
+        rows = {row.path: row for row in gathering.changed(told, known)}
         for path in changed_ones.keys() | touched:
             row = rows.get(path) or known.get(path)
             if row is not None and gathering.is_ahead(row, changed_ones.get(path, ())):

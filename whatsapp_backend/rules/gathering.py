@@ -49,22 +49,21 @@ def gathered_by_path(states: Iterable[State]) -> dict[str, State]:
     return by_path
 
 
-def changed(incoming: Mapping[str, State], known: Mapping[str, Gathered], touched: Iterable[str]) -> list[Gathered]:
-    """The rows that change; `touched` are threads whose count of unread messages does, whatever else happens."""
+def changed(incoming: Mapping[str, State], known: Mapping[str, Gathered]) -> list[Gathered]:
+    """The rows that change."""
     rows = []
     for path, state in incoming.items():
         rules, row = rules_of(path), known.get(path)
         before = rules.loaded(row.state) if row else None
         after = rules.merged(before, state) if before else state
-        if after != before or path in touched:
+        if after != before:
             rows.append(
                 Gathered(
                     path=path,
                     account=after.account,
                     state=rules.dumped(after),
                     updated_at_ns=row.updated_at_ns if row else None,
-                    dirty=(row is not None and row.dirty)
-                    or (is_document(after) and (path in touched or shows_otherwise(before, after))),
+                    dirty=(row is not None and row.dirty) or (is_document(after) and shows_otherwise(before, after)),
                 )
             )
     return rows

@@ -34,6 +34,7 @@ class Arrival:
     path: str
     state: MessageState
     order: int = 0
+    """0 for what is no event's."""
     sender: str | None = None
     sender_lid: str | None = None
     waits: bool = True
