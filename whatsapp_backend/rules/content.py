@@ -163,7 +163,7 @@ def _is_part(content: Content) -> bool:
 
 def is_as_edited(content: Content) -> bool:
     """Whether it is what an edit made of the message: what was sent first is not known."""
-    return bool(content.details) and (content.details or {}).get("asEdited") is True
+    return (content.details or {}).get("asEdited") is True
 
 
 def acts_on_another(message: Proto) -> bool:

@@ -31,7 +31,7 @@ def product(field: str, value: Any) -> Content:
     """Something for sale, with its picture."""
     part = mapping(value)
     item = inner(part, "product")
-    price = _amount(whole(item, "priceAmount1000"), token(item, "currencyCode", _CURRENCY_CHARACTERS))
+    price = _amount(item, "priceAmount1000", "currencyCode")
     details = told(
         id=token(item, "productId"),
         title=label(item, "title"),
@@ -49,7 +49,7 @@ def order(field: str, value: Any) -> Content:
     """Somebody's order."""
     part = mapping(value)
     items = whole(part, "itemCount")
-    total = _amount(whole(part, "totalAmount1000"), token(part, "totalCurrencyCode", _CURRENCY_CHARACTERS))
+    total = _amount(part, "totalAmount1000", "totalCurrencyCode")
     details = told(
         id=token(part, "orderId"),
         title=label(part, "orderTitle"),
@@ -75,7 +75,7 @@ def payment(field: str, value: Any) -> Content:
 def payment_request(field: str, value: Any) -> Content:
     """Money asked for, with a note."""
     part = mapping(value)
-    amount = _amount(whole(part, "amount1000"), token(part, "currencyCodeIso4217", _CURRENCY_CHARACTERS))
+    amount = _amount(part, "amount1000", "currencyCodeIso4217")
     asked = f"Payment request: {amount}" if amount else None
     details = told(amount=amount, requestedFrom=jid(part.get("requestFrom")))
     return offered(field, body=lines(asked, note_of(inner(part, "noteMessage"))), payment=details)
@@ -136,7 +136,8 @@ def _invitation(field: str, value: Any, *, jid_field: str, name_field: str) -> C
     return offered(field, body=body, invite=details)
 
 
-def _amount(thousandths: int | None, currency: str | None) -> str | None:
+def _amount(of: Proto, amount_field: str, currency_field: str) -> str | None:
+    thousandths, currency = whole(of, amount_field), token(of, currency_field, _CURRENCY_CHARACTERS)
     if thousandths is None or currency is None:
         return None
     units, rest = divmod(thousandths, _THOUSANDTHS)

@@ -14,54 +14,31 @@ _NAMED: Final = 3
 _UNITS: Final = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
-def added(people: Sequence[Person], more: int) -> str:
-    """Others brought them in."""
-    return _of(people, more, "was added", "were added")
+def _sentence(one: str, several: str) -> OfPeople:
+    """What people did; of one of them, and of several."""
+    return lambda people, more: _of(people, more, one, several)
 
 
-def removed(people: Sequence[Person], more: int) -> str:
-    """Others threw them out."""
-    return _of(people, more, "was removed", "were removed")
-
-
-def promoted(people: Sequence[Person], more: int) -> str:
-    """They became admins."""
-    return _of(people, more, "is an admin now", "are admins now")
-
-
-def demoted(people: Sequence[Person], more: int) -> str:
-    """They are admins no longer."""
-    return _of(people, more, "is no longer an admin", "are no longer admins")
-
-
-def joined(people: Sequence[Person], more: int) -> str:
-    """They came by themselves."""
-    return _of(people, more, "joined", "joined")
-
-
-def left(people: Sequence[Person], more: int) -> str:
-    """They went by themselves."""
-    return _of(people, more, "left", "left")
-
-
-def invited(people: Sequence[Person], more: int) -> str:
-    """They were asked to come."""
-    return _of(people, more, "was invited", "were invited")
-
-
-def asked_to_join(people: Sequence[Person], more: int) -> str:
-    """They want to come."""
-    return _of(people, more, "asked to join", "asked to join")
-
-
-def join_request_withdrawn(people: Sequence[Person], more: int) -> str:
-    """They do not want to come after all."""
-    return _of(people, more, "no longer asks to join", "no longer ask to join")
-
-
-def join_request_rejected(people: Sequence[Person], more: int) -> str:
-    """They may not come."""
-    return _of(people, more, "may not join", "may not join")
+ADDED: Final = _sentence("was added", "were added")
+"""Others brought them in."""
+REMOVED: Final = _sentence("was removed", "were removed")
+"""Others threw them out."""
+PROMOTED: Final = _sentence("is an admin now", "are admins now")
+"""They became admins."""
+DEMOTED: Final = _sentence("is no longer an admin", "are no longer admins")
+"""They are admins no longer."""
+JOINED: Final = _sentence("joined", "joined")
+"""They came by themselves."""
+LEFT: Final = _sentence("left", "left")
+"""They went by themselves."""
+INVITED: Final = _sentence("was invited", "were invited")
+"""They were asked to come."""
+ASKED_TO_JOIN: Final = _sentence("asked to join", "asked to join")
+"""They want to come."""
+JOIN_REQUEST_WITHDRAWN: Final = _sentence("no longer asks to join", "no longer ask to join")
+"""They do not want to come after all."""
+JOIN_REQUEST_REJECTED: Final = _sentence("may not join", "may not join")
+"""They may not come."""
 
 
 def number_changed(people: Sequence[Person], more: int) -> str:
@@ -82,9 +59,9 @@ def timer(seconds: int) -> str:
 
 
 JOIN_REQUESTS: Final[dict[str, tuple[str, OfPeople]]] = {
-    "created": ("join_requested", asked_to_join),
-    "revoked": ("join_request_withdrawn", join_request_withdrawn),
-    "rejected": ("join_request_rejected", join_request_rejected),
+    "created": ("join_requested", ASKED_TO_JOIN),
+    "revoked": ("join_request_withdrawn", JOIN_REQUEST_WITHDRAWN),
+    "rejected": ("join_request_rejected", JOIN_REQUEST_REJECTED),
 }
 
 
