@@ -21,7 +21,7 @@ def shown(document: Document) -> dict[str, Any]:
         name: iso(value) if name in _ISO_FIELDS and isinstance(value, datetime) else _value(value)
         for name, value in document.fields.items()
     }
-    return {**values, "id": document.path.rpartition("/")[2]}
+    return {**values, "id": document.id}
 
 
 def iso(moment: datetime) -> str:

@@ -56,3 +56,8 @@ class Document:
     path: str
     fields: Fields
     updated_at_ns: int
+
+    @property
+    def id(self) -> str:
+        """Its own id, the end of its path."""
+        return self.path.rpartition("/")[2]

@@ -81,14 +81,13 @@ class Surveyor:
 
     async def _thread(self, document: Document, survey: Survey) -> Survey:
         """One thread, its messages and what follows from them."""
-        own_id = document.path.rpartition("/")[2]
         found = surveying.thread_found(survey.account, document)
         if found is None:
-            survey = surveying.with_stranger(survey, own_id)
+            survey = surveying.with_stranger(survey, document.id)
             await self._keep(Progress(consumer=self._consumer, survey=survey))
             return survey
-        if survey.thread != own_id:
-            survey = replace(survey, thread=own_id, messages_after="", thread_counts={})
+        if survey.thread != document.id:
+            survey = replace(survey, thread=document.id, messages_after="", thread_counts={})
         while True:
             page = await self._messages(survey)
             progress = await self._page(found, page, survey)

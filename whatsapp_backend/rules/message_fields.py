@@ -186,7 +186,7 @@ def moved_in(document: Document, account: str, client_jid: str) -> MessageState:
     What a receipt left where there was no message is a status and waits for its message. Where nothing says which
     message it is, it keeps the document's own id, and without a time of its own it has that of the document.
     """
-    fields, own_id = document.fields, document.path.rpartition("/")[2]
+    fields, own_id = document.fields, document.id
     message_id = message_id_of(own_id, fields) or own_id
     blank = unseen(account, client_jid, message_id)
     if is_stub(fields):

@@ -80,20 +80,27 @@ class FoundThread:
         """Whether its messages belong, or may one day belong, into another thread."""
         return self.leads_to is None and (self.jid != self.canonical or is_lid(self.canonical))
 
+    @property
+    def leads_to_jid(self) -> str | None:
+        """Whose the other thread is, where that is this account's."""
+        prefix = f"{self.account}__"
+        if not self.leads_to or not self.leads_to.startswith(prefix):
+            return None
+        return canonical_jid(self.leads_to.removeprefix(prefix))
+
 
 def thread_found(account: str, document: Document) -> FoundThread | None:
     """What a thread is of this account; None for one whose id is another account's, or nobody's."""
-    own_id = document.path.rpartition("/")[2]
-    jid = _jid_in(account, own_id, document.fields)
+    jid = _jid_in(account, document.id, document.fields)
     if jid is None:
         return None
     leads = (typed(document.fields, name, str) for name in _LEADS)
     return FoundThread(
-        id=own_id,
+        id=document.id,
         account=account,
         jid=jid,
         canonical=canonical_jid(jid),
-        leads_to=next((to for to in leads if to and to != own_id), None),
+        leads_to=next((to for to in leads if to and to != document.id), None),
         document=document,
     )
 
@@ -112,10 +119,9 @@ def number_told(found: FoundThread) -> tuple[str, str] | None:
 
     Unless their digits are the same: an earlier worker took the digits of a LID for a number.
     """
-    prefix = f"{found.account}__"
-    if not found.leads_to or not found.leads_to.startswith(prefix):
+    other = found.leads_to_jid
+    if other is None:
         return None
-    other = canonical_jid(found.leads_to.removeprefix(prefix))
     lid, number = (found.canonical, other) if is_lid(found.canonical) else (other, found.canonical)
     believable = is_lid(lid) and is_phone(number) and lid.partition("@")[0] != number.partition("@")[0]
     return (lid, number) if believable else None
@@ -123,12 +129,9 @@ def number_told(found: FoundThread) -> tuple[str, str] | None:
 
 def leads_astray(found: FoundThread) -> bool:
     """Whether new messages will land in it although it leads to another thread of the same person: nobody saw them."""
-    prefix = f"{found.account}__"
-    if not found.leads_to or not found.leads_to.startswith(prefix):
+    other = found.leads_to_jid
+    if other is None or found.jid != found.canonical or is_lid(found.canonical):
         return False
-    if found.jid != found.canonical or is_lid(found.canonical):
-        return False
-    other = canonical_jid(found.leads_to.removeprefix(prefix))
     return other == found.canonical or number_told(found) is not None
 
 
@@ -170,10 +173,9 @@ def plain_paths(found: FoundThread, page: Iterable[Document]) -> list[str]:
 
 
 def _plain_path(found: FoundThread, document: Document) -> str | None:
-    own_id = document.path.rpartition("/")[2]
-    if is_stub(document.fields) or is_displaced(own_id):
+    if is_stub(document.fields) or is_displaced(document.id):
         return None
-    message_id = message_id_of(own_id, document.fields)
+    message_id = message_id_of(document.id, document.fields)
     return message_path(found.id, message_id) if message_id else None
 
 
@@ -204,12 +206,12 @@ def adopted_in(
 
 def with_page(survey: Survey, page: Sequence[Document], counts: Mapping[str, int]) -> Survey:
     """The survey after a page of a thread's messages."""
-    kinds = Counter(generation_of(document.path.rpartition("/")[2], document.fields).value for document in page)
+    kinds = Counter(generation_of(document.id, document.fields).value for document in page)
     found = Counter({f"messages_{kind}": number for kind, number in kinds.items()}) + Counter(documents_read=read(page))
     return replace(
         survey,
         counts=_plus(_plus(survey.counts, found), counts),
-        messages_after=page[-1].path.rpartition("/")[2] if page else survey.messages_after,
+        messages_after=page[-1].id if page else survey.messages_after,
         thread_counts=_plus(survey.thread_counts, kinds),
     )
 

@@ -98,7 +98,7 @@ class MemoryDocuments:
     def _listed(self, documents: list[Document], *, fields: Sequence[str], after: str, limit: int) -> list[Document]:
         self.operations.rpcs += 1
         self._raise_if_faulty([document.path for document in documents] or [""])
-        by_id = {document.path.rpartition("/")[2].encode(): document for document in documents}
+        by_id = {document.id.encode(): document for document in documents}
         found = [by_id[own_id] for own_id in sorted(by_id) if own_id > after.encode()][:limit]
         self.operations.reads += max(1, len(found))
         return [
