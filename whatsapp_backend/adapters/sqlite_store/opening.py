@@ -136,12 +136,10 @@ def _create(path: Path) -> None:
     unfinished = path.with_name(f"{FILE_NAME}.new")
     unfinished.unlink(missing_ok=True)
     os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    schema = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
     with contextlib.closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version={VERSION}")
-        connection.executescript(f"BEGIN; {schema} COMMIT;")
+        _upgrade(connection)
     unfinished.replace(path)
     _sync_directory(path.parent)
 
@@ -184,7 +182,7 @@ def _check_contents(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _upgrade(connection: sqlite3.Connection) -> None:
-    """Bring a file of an older version up to date, one version after the other, each completely or not at all."""
+    """Bring a file that is new or older up to date, one version after the other, each completely or not at all."""
     ((version,),) = connection.execute("PRAGMA user_version").fetchall()
     for step in range(version + 1, VERSION + 1):
         statements = files(__package__).joinpath(f"upgrade_{step}.sql").read_text(encoding="utf-8")

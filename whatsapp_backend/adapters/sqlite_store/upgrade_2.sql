@@ -1,8 +1,10 @@
 -- From version 1 of whatsapp.sqlite3 to version 2.
 
+-- Threads and contacts, by the paths of their documents.
 DROP INDEX thread_dirty;
 ALTER TABLE thread RENAME TO gathered;
 CREATE INDEX gathered_dirty ON gathered (dirty) WHERE dirty;
+
 -- Amendments that are in no document yet; without `due_at_ms` their message is not here.
 CREATE TABLE waiting (
     path TEXT PRIMARY KEY,
