@@ -32,7 +32,10 @@ _ASKED = (
     "AND (start_ms, end_ms, above_ms, above_id) = (?, ?, ?, ?) "
     "AND coverage = (SELECT id FROM coverage WHERE thread = ?)"
 )
-_SET_HELD = "INSERT OR IGNORE INTO held (coverage, ms, id, from_me, chat, epoch) VALUES (?, ?, ?, ?, ?, ?)"
+_SET_HELD = (
+    "INSERT OR IGNORE INTO held (coverage, ms, id, from_me, chat, epoch) "
+    "SELECT id, ?, ?, ?, ?, ? FROM coverage WHERE thread = ?"
+)
 _CLEAR = tuple(f"DELETE FROM {table} WHERE coverage = ?" for table in ("interval", "doubt", "owed"))
 _FORGET = (*_CLEAR, *(f"DELETE FROM {table} WHERE coverage = ?" for table in ("gap", "held")))
 _DROP = "DELETE FROM coverage WHERE id = ?"
@@ -57,7 +60,7 @@ def record(connection: sqlite3.Connection, change: LedgerChange) -> None:
         bounds = (gap.start_ms, gap.end_ms, gap.above.ms, gap.above.id)
         connection.execute(_ASKED, (*done, *bounds, gap.thread))
     for held in change.held:
-        _put_held(connection, held)
+        connection.execute(_SET_HELD, _held_row(held))
 
 
 def _put_coverage(connection: sqlite3.Connection, coverage: Coverage) -> None:
@@ -73,11 +76,6 @@ def _put_coverage(connection: sqlite3.Connection, coverage: Coverage) -> None:
         connection.execute(_SET_OWED, (key, point.ms, point.id))
     for gap in coverage.gaps:
         connection.execute(_SET_GAP, _gap_row(key, gap))
-
-
-def _put_held(connection: sqlite3.Connection, held: Held) -> None:
-    for key, *_ in connection.execute(COVERAGE, (held.thread,)).fetchall():
-        connection.execute(_SET_HELD, (key, held.at.ms, held.at.id, int(held.from_me), held.chat, held.epoch))
 
 
 def move(connection: sqlite3.Connection, moved: Moved) -> None:
@@ -109,6 +107,10 @@ def _epoch_row(epoch: Epoch) -> tuple[object, ...]:
 
 def _chunk_row(chunk: Chunk) -> tuple[object, ...]:
     return chunk.account, chunk.sync_type, chunk.order, chunk.progress, int(chunk.failed)
+
+
+def _held_row(held: Held) -> tuple[object, ...]:
+    return held.at.ms, held.at.id, int(held.from_me), held.chat, held.epoch, held.thread
 
 
 def _gap_row(key: int, gap: Gap) -> tuple[object, ...]:
