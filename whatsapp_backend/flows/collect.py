@@ -16,7 +16,7 @@ from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.mirror import Debt
 from whatsapp_backend.errors import BridgeGone, CommandFailed, CommandTimedOut, StoreUnwell
 from whatsapp_backend.ports import Debts, Gateway
-from whatsapp_backend.rules.debts import Act, act_on, asked, given_up
+from whatsapp_backend.rules.debts import asked, given_up, is_too_old
 
 log = structlog.get_logger()
 
@@ -49,11 +49,15 @@ class Collector:
     async def _of(self, account: str, *, may_ask: bool) -> None:
         now_ms = self._clock.wall_ms()
         due = await self._debts.debts_due(account, now_ms, _AT_ONCE)
-        done = [given_up(debt, now_ms) for debt in due if act_on(debt, now_ms) is Act.GIVE_UP]
+        done: list[Debt] = []
+        wanted: list[Debt] = []
+        for debt in due:
+            if is_too_old(debt, now_ms):
+                done.append(given_up(debt, now_ms))
+            else:
+                wanted.append(debt)
         requests = 0
-        for debt in due if may_ask else ():
-            if act_on(debt, now_ms) is Act.GIVE_UP:
-                continue
+        for debt in wanted if may_ask else ():
             if not await self._ask(debt):
                 break
             requests += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import replace
 
 import orjson
@@ -21,13 +20,6 @@ ARRIVED = "arrived"
 EXPIRED = "expired"
 
 
-class Act(enum.Enum):
-    """What to do about a debt that is due."""
-
-    ASK = enum.auto()
-    GIVE_UP = enum.auto()
-
-
 def debt_of(owed: Owed, path: str) -> Debt:
     """The debt as it begins."""
     return Debt(
@@ -40,9 +32,9 @@ def debt_of(owed: Owed, path: str) -> Debt:
     )
 
 
-def act_on(debt: Debt, now_ms: int) -> Act:
-    """What to do about a debt that is due."""
-    return Act.GIVE_UP if now_ms - debt.opened_at_ms >= GIVEN_UP_AFTER_MS else Act.ASK
+def is_too_old(debt: Debt, now_ms: int) -> bool:
+    """Whether it is to be given up."""
+    return now_ms - debt.opened_at_ms >= GIVEN_UP_AFTER_MS
 
 
 def asked(debt: Debt, now_ms: int) -> Debt:
