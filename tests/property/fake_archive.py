@@ -7,17 +7,16 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from whatsapp_backend.domain.coverage import UNCLOSED, Around, Asking, Coverage, Gap, Held, Interval, Point, Proof
+from whatsapp_backend.domain.coverage import SECOND_MS, UNCLOSED, Asking, Coverage, Gap, Held, Interval, Point, Proof
 from whatsapp_backend.rules import requests
 from whatsapp_backend.rules.coverage import epochs, ledger, threads
 from whatsapp_backend.rules.coverage.intervals import Cover
 from whatsapp_backend.rules.coverage.ledger import NO_MORE
 from whatsapp_backend.rules.coverage.pages import chunk_spans
 from whatsapp_backend.rules.requests import Budget, Outcome
+from whatsapp_backend.testing.memory_ledger import around_of
 
 ACCOUNT, THREAD, CHAT = "account_test_0a", "threads/t", "15550001111@s.whatsapp.net"
-SHOWN = 50
-"""So many messages inside a stretch the store shows from each of its ends."""
 
 
 class World:
@@ -184,18 +183,12 @@ class World:
     def claims(self) -> epochs.Claims:
         return epochs.claims_of(self.epochs)
 
-    def _around(self, first: int, last: int) -> Around:
-        held = [self.held[at] for at in sorted(self.held)]
-        inside = [one for one in held if first <= one.at.second < last]
-        below = [one for one in held if one.at.second < first]
-        return Around(
-            below=below[-1] if below else None,
-            inside=tuple(inside if len(inside) <= 2 * SHOWN else inside[:SHOWN] + inside[-SHOWN:]),
-            above=tuple([one for one in held if one.at.second >= last][:3]),
-        )
-
     def _settle(self) -> None:
-        around = [self._around(one.first, one.last) for one in ledger.to_look_at(self.coverage, self.claims)]
+        held = [self.held[at] for at in sorted(self.held)]
+        around = [
+            around_of(held, one.first * SECOND_MS, one.last * SECOND_MS)
+            for one in ledger.to_look_at(self.coverage, self.claims)
+        ]
         self.coverage = ledger.settled(self.coverage, self.claims, around, self.now_ms)
         gaps = tuple(gap for gap in self.coverage.gaps if gap.state in UNCLOSED)
         self.coverage = replace(self.coverage, gaps=gaps)

@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 SECOND_MS = 1000
 ENDLESS_MS = 1 << 53
 """After every message."""
+SHOWN = 50
+"""So many messages inside a stretch the ledger shows from each of its ends."""
+ANCHORS = 3
+"""So many messages above a stretch, or after a message, the ledger shows."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

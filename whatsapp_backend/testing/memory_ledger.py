@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from whatsapp_backend.domain.coverage import (
+    ANCHORS,
     ENDLESS_MS,
+    SHOWN,
     UNCLOSED,
     AccountLedger,
     Around,
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
     from whatsapp_backend.domain.coverage import Due, LedgerChange
     from whatsapp_backend.domain.mirror import Moved
-
-_SHOWN, _ANCHORS = 50, 3
 
 
 class MemoryLedger:
@@ -82,14 +82,14 @@ class MemoryLedger:
         """See the port."""
         self._check(writes=False)
         held = [one for _, one in sorted(self._held[thread].items())]
-        return [_around(held, start_ms, end_ms) for start_ms, end_ms in ranges]
+        return [around_of(held, start_ms, end_ms) for start_ms, end_ms in ranges]
 
     async def anchors(self, thread: str, at: Point) -> list[Held]:
         """See the port."""
         self._check(writes=False)
         held = self._held[thread]
         later = [held[point] for point in sorted(held) if point.second > at.second]
-        return [*([held[at]] if at in held else []), *later[:_ANCHORS]]
+        return [*([held[at]] if at in held else []), *later[:ANCHORS]]
 
     async def record(self, change: LedgerChange) -> None:
         """See the port."""
@@ -134,11 +134,12 @@ class MemoryLedger:
         }
 
 
-def _around(held: list[Held], start_ms: int, end_ms: int) -> Around:
+def around_of(held: Sequence[Held], start_ms: int, end_ms: int) -> Around:
+    """Those of a thread's messages, in order, that are shown around this range."""
     below = [one for one in held if one.at.ms < start_ms]
     inside = [one for one in held if start_ms <= one.at.ms < end_ms]
     return Around(
         below=below[-1] if below else None,
-        inside=tuple(inside if len(inside) <= 2 * _SHOWN else [*inside[:_SHOWN], *inside[-_SHOWN:]]),
-        above=tuple([one for one in held if one.at.ms >= end_ms][:_ANCHORS]),
+        inside=tuple(inside if len(inside) <= 2 * SHOWN else [*inside[:SHOWN], *inside[-SHOWN:]]),
+        above=tuple([one for one in held if one.at.ms >= end_ms][:ANCHORS]),
     )

@@ -6,8 +6,10 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from whatsapp_backend.domain.coverage import (
+    ANCHORS,
     ASKABLE,
     SECOND_MS,
+    SHOWN,
     AccountLedger,
     Around,
     Asking,
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from whatsapp_backend.domain.coverage import Due
-
-SHOWN = 50
-ANCHORS = 3
 
 EPOCH = "account, number, opened_at_ms, heard_at_ms, caught_up_at_ms, announced, received, closed_at_ms, ending"
 GAP = (
