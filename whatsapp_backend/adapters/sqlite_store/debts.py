@@ -8,6 +8,7 @@ from whatsapp_backend.domain.mirror import Debt
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
 
     from whatsapp_backend.domain.mirror import Moved
 
@@ -48,9 +49,10 @@ def due(connection: sqlite3.Connection, account: str, now_ms: int, limit: int) -
     return [Debt(**dict(zip(names, row, strict=True))) for row in rows]
 
 
-def put(connection: sqlite3.Connection, debt: Debt) -> None:
-    """Keep what was done about an open debt."""
-    connection.execute(_PUT, (debt.asked, debt.next_at_ms, debt.closed, debt.closed_at_ms, debt.path))
+def put(connection: sqlite3.Connection, debts: Iterable[Debt]) -> None:
+    """Keep what was done about open debts."""
+    for debt in debts:
+        connection.execute(_PUT, (debt.asked, debt.next_at_ms, debt.closed, debt.closed_at_ms, debt.path))
 
 
 def pay(connection: sqlite3.Connection, path: str, why: str, at_ms: int) -> None:

@@ -31,7 +31,6 @@ from whatsapp_backend.adapters.sqlite_store.opening import OpenFile, open_file
 from whatsapp_backend.domain.coverage import ENDLESS_MS
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import AsyncIterator, Iterable, Sequence
     from pathlib import Path
 
@@ -193,12 +192,7 @@ class SqliteStore:
 
     async def put_debts(self, debts_: Iterable[Debt]) -> None:
         """See the port."""
-
-        def put(connection: sqlite3.Connection, rows: tuple[Debt, ...] = tuple(debts_)) -> None:
-            for row in rows:
-                debts.put(connection, row)
-
-        await self._writer.submit(put, writes=True)
+        await self._writer.submit(partial(debts.put, debts=tuple(debts_)), writes=True)
 
     # Ledger
 
