@@ -16,7 +16,7 @@ FLUTTER_DIR := tests/flutter
 FLUTTER_MODULES := $(FLUTTER_DIR)/node_modules/.package-lock.json
 RUN := .venv/bin/whatsapp-backend
 
-.PHONY: help setup setup-tests demo demo-once serve test proof check bench docs lock jdk emulator clean need-python need-node need-java
+.PHONY: help setup setup-tests demo demo-once serve test proof check bench docs lock jdk emulator orders fuzz clean need-python need-node need-java
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
