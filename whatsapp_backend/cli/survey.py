@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC
 from pathlib import Path
 
 import orjson
@@ -87,4 +86,4 @@ def _table(surveys: Sequence[Survey]) -> Table:
 def _moment(survey: Survey) -> str:
     if survey.done_at_ms is None:
         return "not yet"
-    return at_ms(survey.done_at_ms).astimezone(UTC).isoformat(timespec="minutes")
+    return at_ms(survey.done_at_ms).isoformat(timespec="minutes")
