@@ -34,12 +34,13 @@ if TYPE_CHECKING:
     from whatsapp_backend.domain.coverage import Due
 
 EPOCH = "account, number, opened_at_ms, heard_at_ms, caught_up_at_ms, announced, received, closed_at_ms, ending"
+ASKING = "account, unanswered, asked_at_ms, paused_until_ms"
 GAP = (
     "coverage, number, account, start_ms, end_ms, below_ms, below_id, above_ms, above_id, reason, opened_at_ms, state, "
     "closed_at_ms, closed_by, cursor_ms, cursor_id, tried, rounds, next_at_ms"
 )
 _EPOCHS = f"SELECT {EPOCH} FROM epoch WHERE account = ? ORDER BY number"
-_ASKING = "SELECT unanswered, asked_at_ms, paused_until_ms FROM asking WHERE account = ?"
+_ASKING = f"SELECT {ASKING} FROM asking WHERE account = ?"
 _CHUNKS = "SELECT sync_type, place, progress, failed FROM chunk WHERE account = ? ORDER BY sync_type, place"
 _COUNTS = "SELECT state, count(*) FROM gap WHERE account = ? GROUP BY state"
 COVERAGE = "SELECT id, account, jid, withdrawn, gaps_ever FROM coverage WHERE thread = ?"
@@ -69,9 +70,7 @@ def of_account(connection: sqlite3.Connection, account: str) -> AccountLedger:
     """What is stored of an account as a whole."""
     asking = connection.execute(_ASKING, (account,)).fetchall()
     return AccountLedger(
-        asking=Asking(account=account, **dict(zip(_ASKING_FIELDS, asking[0], strict=True)))
-        if asking
-        else Asking(account=account),
+        asking=Asking(**dict(zip(ASKING.split(", "), asking[0], strict=True))) if asking else Asking(account=account),
         epochs=tuple(_epoch(row) for row in connection.execute(_EPOCHS, (account,)).fetchall()),
         chunks=tuple(
             Chunk(account=account, sync_type=sync_type, order=order, progress=progress, failed=bool(failed))
@@ -79,9 +78,6 @@ def of_account(connection: sqlite3.Connection, account: str) -> AccountLedger:
         ),
         gaps={GapState(state): count for state, count in connection.execute(_COUNTS, (account,)).fetchall()},
     )
-
-
-_ASKING_FIELDS = ("unanswered", "asked_at_ms", "paused_until_ms")
 
 
 def coverages(connection: sqlite3.Connection, threads: Iterable[str]) -> dict[str, Coverage]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from whatsapp_backend.adapters.sqlite_store.ledger import COVERAGE, EPOCH, GAP
+from whatsapp_backend.adapters.sqlite_store.ledger import ASKING, COVERAGE, EPOCH, GAP
 
 if TYPE_CHECKING:
     import sqlite3
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _SET_EPOCH = f"INSERT OR REPLACE INTO epoch ({EPOCH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DROP_EPOCH = "DELETE FROM epoch WHERE account = ? AND number = ?"
-_SET_ASKING = "INSERT OR REPLACE INTO asking (account, unanswered, asked_at_ms, paused_until_ms) VALUES (?, ?, ?, ?)"
+_SET_ASKING = f"INSERT OR REPLACE INTO asking ({ASKING}) VALUES (?, ?, ?, ?)"
 _SET_CHUNK = "INSERT OR REPLACE INTO chunk (account, sync_type, place, progress, failed) VALUES (?, ?, ?, ?, ?)"
 _SET_COVERAGE = (
     "INSERT INTO coverage (thread, account, jid, withdrawn, gaps_ever) VALUES (?, ?, ?, ?, ?) "
