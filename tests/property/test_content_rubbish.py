@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from engine import message_parts, protobuf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,11 +11,7 @@ from whatsapp_backend.domain.events import Content
 from whatsapp_backend.rules.content import DETAIL_FIELDS, WRAPPERS, content_of, preview_of, richness, stub_content
 from whatsapp_backend.rules.limits import value_problem
 
-PROTO = (
-    Path(__file__).resolve().parents[2] / "whatsapp_backend/node/node_modules/baileys/WAProto/WAProto.proto"
-).read_text()
-MESSAGE = re.search(r"^message Message \{\n(.*?)^    message ", PROTO, re.DOTALL | re.MULTILINE)[1]
-FIELDS = sorted(set(re.findall(r"^    optional \S+ (\w+) = ", MESSAGE, re.MULTILINE)))
+FIELDS = sorted(message_parts())
 READ = Path(__file__).resolve().parents[2] / "whatsapp_backend" / "rules"
 NAMES = sorted(
     {
@@ -68,7 +65,7 @@ def test_any_json_is_a_content_nothing_or_a_value_error(message, wrapper):
 @given(st.data(), st.sampled_from(FIELDS))
 def test_any_fields_of_the_right_names_are_no_worse(data, field):
     """Names and shapes as the protobuf has them, values as they come: deeper into every reader than chance gets."""
-    content = read({field: data.draw(shaped(re.search(rf" (\S+) {field} = ", MESSAGE)[1], depth=4))})
+    content = read({field: data.draw(shaped(message_parts()[field], depth=4))})
     if content is not None:
         lands(content)
 
@@ -103,7 +100,8 @@ def lands(content: Content) -> None:
 
 def shaped(type_name: str, depth: int) -> st.SearchStrategy:
     """Values for a type of the protobuf: objects with its own field names, now and then something else."""
-    body = re.search(rf"^ *message {type_name.rpartition('.')[2]} \{{\n(.*?)^ *\}}", PROTO, re.DOTALL | re.MULTILINE)
+    name = type_name.rpartition(".")[2]
+    body = re.search(rf"^ *message {name} \{{\n(.*?)^ *\}}", protobuf(), re.DOTALL | re.MULTILINE)
     if body is None or depth == 0:
         return {"string": TEXT, "bool": st.booleans(), "double": st.floats(-200, 200)}.get(type_name, SCALARS) | SCALARS
     fields = re.findall(r"^ *(optional |repeated |)([A-Za-z]\S*) (\w+) = \d+;", body[1], re.MULTILINE)

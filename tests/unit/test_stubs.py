@@ -2,15 +2,14 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
+from engine import protobuf
 
 from whatsapp_backend.domain.events import Content
 from whatsapp_backend.rules.content import placeholder, stub_content
 from whatsapp_backend.rules.kinds.stubs import NOT_SHOWN
 
-PROTO = Path(__file__).resolve().parents[2] / "whatsapp_backend/node/node_modules/baileys/WAProto/WAProto.proto"
 ANA = "15551234567@s.whatsapp.net"
 BOB = "15557654321@s.whatsapp.net"
 CAT = "88000000000007@lid"
@@ -173,4 +172,4 @@ def test_participants_beyond_a_thousand_are_counted():
 
 
 def stub_types() -> str:
-    return re.search(r"^    enum StubType \{\n(.*?)^    \}", PROTO.read_text(), re.DOTALL | re.MULTILINE)[1]
+    return re.search(r"^    enum StubType \{\n(.*?)^    \}", protobuf(), re.DOTALL | re.MULTILINE)[1]
