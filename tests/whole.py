@@ -261,6 +261,26 @@ async def until(condition: Any, *, patience_s: float = _PATIENCE_S) -> Any:
         raise TimeoutError(f"{condition.__name__} never came true; it last said {answer!r}") from None
 
 
+async def run(environment: Mapping[str, str], *arguments: str) -> tuple[int | None, str, str]:
+    """Run the command to its end; exit code, standard output, standard error."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "whatsapp_backend", *arguments),
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode, out.decode(), err.decode()
+
+
 @pytest.fixture
 async def server() -> AsyncIterator[FakeWhatsApp]:
     """A fake WhatsApp."""

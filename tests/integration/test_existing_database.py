@@ -1,14 +1,12 @@
 """The real daemon over a Firestore that earlier generations filled, and the command that tells what is there."""
 
-import asyncio
 import json
-import sys
 from typing import Any
 
 import pytest
 from google.cloud.firestore import AsyncClient
 from legacy import URL, first, put, second, sent_by_the_app, stable_key, third
-from whole import ANA, PHONE, RealDaemon, Whole
+from whole import ANA, PHONE, RealDaemon, Whole, run, until
 
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
 from whatsapp_backend.rules.identity import account_id
@@ -32,15 +30,8 @@ async def existing(firestore: AsyncClient) -> None:
 
 async def survey(daemon: RealDaemon, *arguments: str) -> dict[str, Any]:
     """What `whatsapp-backend survey` tells a script of the account."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "whatsapp_backend", "survey", "--json", *arguments),
-        env=daemon.environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
+    code, out, err = await run(daemon.environment, "survey", "--json", *arguments)
+    assert code == 0, err
     told = json.loads(out)
     return dict(told[0]) if told else {}
 
@@ -79,9 +70,7 @@ async def test_messages_that_earlier_generations_have_are_not_written_twice_and_
         snapshot = await firestore.document(prefix(RAW)).get()
         return (snapshot.to_dict() or {}).get("redirectTo") == f"{ACCOUNT}__{JID}"
 
-    async with asyncio.timeout(30):
-        while not await united():
-            await asyncio.sleep(0.1)
+    await until(united, patience_s=30)
     after = await everything(firestore)
     of_ana = {path.rpartition("/")[2]: told for path, (_, told) in after.items() if f"{prefix(JID)}/messages/" in path}
     assert of_ana.keys() == {"G1", stable_key("G2", chat=JID), "G3", "R2", "N", "S"}

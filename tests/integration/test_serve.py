@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from whole import NODE_DIR, PHONE, RealDaemon, until
+from whole import NODE_DIR, PHONE, RealDaemon, run, until
 
 from whatsapp_backend import __version__
 from whatsapp_backend.app import Daemon, Documents
@@ -21,26 +21,6 @@ from whatsapp_backend.testing.memory_documents import MemoryDocuments
 STOPS_WITHIN_S = 10.0
 NOWHERE = "127.0.0.1:1"
 """Nobody listens there: connections are refused."""
-
-
-async def run(environment, *arguments):
-    """Run the command to its end; exit code, standard output, standard error."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "whatsapp_backend", *arguments),
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(60):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode, out.decode(), err.decode()
 
 
 @pytest.fixture
