@@ -8,24 +8,19 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from world import ACCOUNT, ANA, World
+from world import ACCOUNT, ANA, AT, World, publishing
+from written_down import moment
 
 from whatsapp_backend.domain.writes import Result, Write
 from whatsapp_backend.ports import DocumentStore
 
-AT_S = 1_795_328_371
 CREATED = datetime(2026, 1, 5, tzinfo=UTC)
 URL = "https://files.example.com/1"
 
 
-def at(seconds: int) -> datetime:
-    """A moment."""
-    return datetime.fromtimestamp(seconds, UTC)
-
-
 def iso(seconds: int) -> str:
     """A moment as JavaScript spells it."""
-    return at(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def stable_key(id: str, *, chat: str = ANA) -> str:
@@ -46,7 +41,7 @@ def first(id: str = "M1", *, chat: str = ANA, text: str | None = "hi", **more: A
         "direction": "inbound",
         "body": text,
         "status": "delivered",
-        "tsClient": iso(AT_S),
+        "tsClient": iso(AT),
         "tsServer": CREATED,
         "createdAt": CREATED,
         "waMessageId": id,
@@ -71,7 +66,7 @@ def third(id: str = "M1", *, chat: str = ANA, **more: Any) -> tuple[str, dict[st
         "body": "hi",
         "messageType": "text",
         "status": "delivered",
-        "tsClient": at(AT_S),
+        "tsClient": moment(AT),
         "tsServer": CREATED,
         "createdAt": CREATED,
         "updatedAt": CREATED,
@@ -91,9 +86,9 @@ def sent_by_the_app(id: str | None, client: str = "c1", **more: Any) -> tuple[st
         "direction": "outbound",
         "body": "hi",
         "status": "queued" if id is None else "sent",
-        "tsClient": iso(AT_S),
+        "tsClient": iso(AT),
         "createdAt": CREATED,
-        "createdAtMs": AT_S * 1000,
+        "createdAtMs": AT * 1000,
         "clientMessageId": client,
         **({} if id is None else {"waMessageId": id, "providerMessageId": id}),
         **more,
@@ -107,8 +102,8 @@ def thread(jid: str = ANA, **more: Any) -> dict[str, Any]:
         "clientJid": jid,
         "isLid": jid.endswith("@lid"),
         "displayName": "Ana of the shop",
-        "lastMessageAt": at(AT_S),
-        "lastMessageAtMs": AT_S * 1000,
+        "lastMessageAt": moment(AT),
+        "lastMessageAtMs": AT * 1000,
         "lastMessagePreview": "hi",
         "ownerUid": "staff-1",
         **more,
@@ -144,13 +139,6 @@ def shown(messages: Iterable[Mapping[str, Any]]) -> list[str]:
 
 async def publish_until(world: World, condition: Any) -> None:
     """Publish, and break off as a killed process does as soon as this is true."""
-    running = asyncio.create_task(world.publisher.run())
-    try:
-        async with asyncio.timeout(30):
-            while not condition() and not running.done():
-                await asyncio.sleep(0)
-        if running.done():
-            running.result()
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+    async with publishing(world.publisher, timeout_s=30):
+        while not condition():
+            await asyncio.sleep(0)

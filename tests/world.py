@@ -19,6 +19,8 @@ ACCOUNT = "account_demo_0a"
 ANA = "15550001111@s.whatsapp.net"
 BOB = "15550002222@s.whatsapp.net"
 GROUP = "120363001234567890@g.us"
+AT = 1795328371
+"""When a message was sent, in seconds."""
 RECEIVED_AT_MS = 1795400000000
 
 
@@ -30,7 +32,7 @@ class Quick(SystemClock):
         await asyncio.sleep(0)
 
 
-def payload(id: str = "M1", *, chat: str = ANA, text: str = "hi", at: int = 1795328371, **key: Any) -> dict[str, Any]:
+def payload(id: str = "M1", *, chat: str = ANA, text: str = "hi", at: int = AT, **key: Any) -> dict[str, Any]:
     """A message of the engine."""
     return {
         "key": {"remoteJid": chat, "fromMe": False, "id": id, **key},
@@ -73,25 +75,13 @@ class World:
         )
         await self.store.commit(Commit(account=ACCOUNT, id=str(self._sources), entries=(new,)))
 
+    async def mapped(self, lid: str, pn: str) -> None:
+        """Commit that WhatsApp tells whose LID it is."""
+        await self.journal({"event": "lid-mapping.update", "data": {"lid": lid, "pn": pn}}, kind="update")
+
     async def publish(self, *, wholly: bool = False) -> None:
         """Until all of it has landed; wholly: and nothing waits to be united or written later."""
-        running = asyncio.create_task(self.publisher.run())
-        done = asyncio.create_task(self._done(wholly=wholly))
-        try:
-            await asyncio.wait({running, done}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
-            if running.done():
-                running.result()
-            assert done.done(), "it never came to an end"
-            done.result()
-        finally:
-            running.cancel()
-            done.cancel()
-            await asyncio.gather(running, done, return_exceptions=True)
-
-    async def _done(self, *, wholly: bool) -> None:
-        while not self.publisher.started:
-            await asyncio.sleep(0)
-        await (self.publisher.settled() if wholly else self.publisher.drained())
+        await publish(self.publisher, wholly=wholly)
 
     def message(self, id: str = "M1", *, chat: str = ANA) -> dict[str, Any]:
         """The fields of a message document."""
@@ -101,12 +91,38 @@ class World:
         """The fields of a thread document."""
         return dict(self.documents.documents[f"threads/{ACCOUNT}__{chat}"].fields)
 
+    def bodies(self) -> dict[str, Any]:
+        """What each message document says, by its id."""
+        found = self.documents.documents.items()
+        return {path.rpartition("/")[2]: doc.fields["body"] for path, doc in found if "/messages/" in path}
+
 
 @asynccontextmanager
-async def a_world() -> AsyncIterator[World]:
-    """Memory on both sides."""
+async def publishing(publisher: Publisher, *, timeout_s: float = 60.0) -> AsyncIterator[None]:
+    """While it publishes. If it fails, so does the body, at once and with the publisher's own error."""
+    try:
+        async with asyncio.timeout(timeout_s), asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(publisher.run())
+            yield
+            running.cancel()
+    except ExceptionGroup as failed:
+        error = failed.exceptions[0]
+        raise error from error.__cause__
+
+
+async def publish(publisher: Publisher, *, wholly: bool = False, timeout_s: float = 60.0) -> None:
+    """Until all of it has landed; wholly: and nothing waits to be united or written later."""
+    async with publishing(publisher, timeout_s=timeout_s):
+        while not publisher.started:
+            await asyncio.sleep(0)
+        await (publisher.settled() if wholly else publisher.drained())
+
+
+@asynccontextmanager
+async def a_world(documents: MemoryDocuments | None = None, *, survey: bool = False) -> AsyncIterator[World]:
+    """Memory on both sides: a new store over these documents, or over none."""
     async with MemoryStore.opened() as store:
-        yield World(store, MemoryDocuments())
+        yield World(store, documents or MemoryDocuments(), survey=survey)
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
+from world import publish
 
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
 from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
@@ -73,13 +73,7 @@ class DaemonWrites:
         )
         self._commits += 1
         await self._store.commit(Commit(account=account, id=str(self._commits), entries=entries))
-        running = asyncio.create_task(self._publisher.run())
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await self._publisher.drained()
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        await publish(self._publisher, timeout_s=_PATIENCE_S)
 
     async def connect(self, account: str, phone: str) -> None:
         """Write the document of an account that is connected."""

@@ -4,8 +4,8 @@ import pytest
 from daemon_writes import STATUS, message
 from flutter_app import Refused
 from inbox_people import ADMIN, BOSS, CONFIG, DIRECTORY, NOBODY, PEOPLE, SHOP, SHOP_OWNER, STAFF, STRANGER, UNVERIFIED
+from world import ANA
 
-ANA = "15550001111@s.whatsapp.net"
 CLOSED = (
     "wa_sessions",
     "whatsapp_backfill_locks",

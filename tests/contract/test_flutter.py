@@ -9,11 +9,9 @@ import pytest
 from daemon_writes import START_S, STATUS, message
 from flutter_app import Refused
 from inbox_people import DIRECTORY, PEOPLE, SHOP, SHOP_OWNER, STAFF, STRANGER
+from world import ANA, BOB, GROUP
 
-ANA = "15550001111@s.whatsapp.net"
-BOB = "15550002222@s.whatsapp.net"
 CLEO = "77700000000001@lid"
-GROUP = "120363001234567890@g.us"
 IMAGE = {"imageMessage": {"mimetype": "image/jpeg", "mediaKey": "SS8=", "fileLength": "4"}}
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import orjson
+from world import ACCOUNT, ANA, AT, GROUP, publish
 
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
 from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
@@ -18,10 +18,6 @@ from whatsapp_backend.domain.journal import Commit, NewEntry
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.publish import Publisher
 
-ACCOUNT = "account_demo_0a"
-ANA = "15550001111@s.whatsapp.net"
-GROUP = "120363001234567890@g.us"
-AT = 1795328371
 _AT_ONCE = 1000
 
 
@@ -119,10 +115,4 @@ async def settle(store: SqliteStore, documents: FirestoreDocuments, queries: Fir
         queries=queries,
         survey=False,
     )
-    running = asyncio.create_task(publisher.run())
-    try:
-        async with asyncio.timeout(100):
-            await publisher.settled()
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+    await publish(publisher, wholly=True, timeout_s=100)

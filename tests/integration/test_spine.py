@@ -3,8 +3,8 @@
 from typing import Any
 
 from whole import ANA, BOB, PHONE, Whole, until
+from world import GROUP
 
-GROUP = "120363001234567890@g.us"
 ANA_JID = f"{ANA}@s.whatsapp.net"
 
 

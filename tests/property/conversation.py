@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from world import ACCOUNT
 
 from whatsapp_backend.domain.journal import Entry, NewEntry
 
-ACCOUNT = "account_demo_0a"
 BEGAN = 1795328371
 _STRANGERS = 3
 """Of so many no entry tells the number."""

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from legacy import AT_S, CREATED, URL, at, first, put, second, sent_by_the_app, third
-from world import ACCOUNT, ANA, GROUP, World, payload
+from legacy import CREATED, URL, first, put, second, sent_by_the_app, third
+from world import ACCOUNT, ANA, AT, GROUP, World, a_world, payload
+from written_down import moment
 
 from whatsapp_backend.domain.events import Status
-from whatsapp_backend.testing.memory_documents import MemoryDocuments
-from whatsapp_backend.testing.memory_store import MemoryStore
 
 CHATS = (ANA, "15550001111@c.us", GROUP, "88000000001111@lid")
 CANONICAL = {CHATS[1]: ANA}
@@ -52,8 +51,7 @@ def test_without_the_survey_there_would_be_second_documents(status: str, chat: s
 
 
 async def _import(existing: list[dict[str, Any]], rng: random.Random, *, lid_known: bool, survey: bool = True) -> None:
-    async with MemoryStore.opened() as store:
-        world = World(store, MemoryDocuments(), survey=survey)
+    async with a_world(survey=survey) as world:
         for chat in CHATS:
             mine = [(number, one) for number, one in enumerate(existing) if one["chat"] == chat]
             if mine:
@@ -99,7 +97,7 @@ def _entries(
             seen["message"] = {"imageMessage": {"mediaKey": "SS8=", "caption": "hi"}}
         for how in one["seen"]:
             if how == "receipt":
-                told = {"chat": chat, "ids": [f"3EB0{number}"], "type": "read", "time": AT_S + 9}
+                told = {"chat": chat, "ids": [f"3EB0{number}"], "type": "read", "time": AT + 9}
                 entries.append((told | ({"participant": ANA} if chat == GROUP else {}), "receipt", "live"))
             elif how == "history":
                 entries.append(({"syncType": 2, "messages": [seen]}, "history", "history"))
@@ -134,7 +132,7 @@ def _one_document(world: World, number: int, one: dict[str, Any], *, lid_known: 
     if one["media"]:
         assert (message.get("mediaUrl") or message["media"]["url"]) == URL
     if {"live", "history"} & {*one["seen"]} or chat != one["chat"]:
-        assert message["tsClient"] == at(AT_S)
+        assert message["tsClient"] == moment(AT)
         assert message["clientJid"] == chat
     if chat != one["chat"]:
         assert world.thread(one["chat"])["redirectTo"] == f"{ACCOUNT}__{chat}"

@@ -6,13 +6,13 @@ from functools import reduce
 
 from hypothesis import given
 from hypothesis import strategies as st
+from world import ACCOUNT
 
 from whatsapp_backend.domain.events import ChatNamed, Content, MessageSeen, NameRank, Origin, Status
 from whatsapp_backend.rules import message_fields, messages, threads
 from whatsapp_backend.rules.content import MEDIA_DETAILS
 from whatsapp_backend.rules.identity import ME
 
-ACCOUNT = "account_demo_0a"
 CHAT = "15550001111@s.whatsapp.net"
 LID = "88000000000007@lid"
 

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import ANA, BOB, GROUP, World, a_world, payload
+from world import ANA, AT, BOB, GROUP, World, a_world, payload
 
 from whatsapp_backend.rules.identity import ME
 from whatsapp_backend.testing.memory_store import MemoryStore
 
 ANA_LID, BOB_LID = "88000000001111@lid", "88000000002222@lid"
 ID = "X"
-AT = 1795328371
 IN_HIS_NAME = "revoke in the other's name"
 
 

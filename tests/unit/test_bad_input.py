@@ -1,6 +1,6 @@
 """Bad input lands within Firestore's limits or is parked with its reason, and never stops what comes after it.
 
-MemoryDocuments refuses what Firestore would. tests/integration/test_bad_input.py asks the real emulator.
+MemoryDocuments refuses what Firestore would. tests/integration/test_largest_input.py asks the real emulator.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 import pytest
-from test_projection import AT, doing, edit, own, react, receipt
-from world import ACCOUNT, ANA, GROUP, RECEIVED_AT_MS, World, payload
+from test_projection import doing, edit, own, react, receipt
+from world import ACCOUNT, ANA, AT, GROUP, RECEIVED_AT_MS, World, payload
 
 from whatsapp_backend.domain.journal import Commit, NewEntry
 

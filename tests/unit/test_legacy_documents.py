@@ -7,15 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from world import ACCOUNT, ANA, GROUP
 
 from whatsapp_backend.domain.events import Content, MessageSeen, Origin, Status
 from whatsapp_backend.domain.states import MessageState, ThreadState
 from whatsapp_backend.domain.writes import Document, Write
 from whatsapp_backend.rules import landing, message_fields, messages, threads
 
-ACCOUNT = "account_demo_0a"
-ANA = "15550001111@s.whatsapp.net"
-GROUP = "120363001234567890@g.us"
 SENT_AT_MS = 1_795_328_371_000
 TS = datetime(2026, 9, 1, tzinfo=UTC)
 

@@ -3,11 +3,10 @@
 from typing import Any
 
 import pytest
-from world import ACCOUNT, ANA, BOB, GROUP, RECEIVED_AT_MS, World, a_world, payload
+from world import ACCOUNT, ANA, AT, BOB, GROUP, RECEIVED_AT_MS, World, a_world, payload
 
 from whatsapp_backend.testing.memory_documents import Fault
 
-AT = 1795328371
 ANA_LID = "88000000001111@lid"
 BOB_LID = "88000000002222@lid"
 
@@ -123,8 +122,7 @@ async def test_an_edit_and_a_revoke_of_one_message_lose_nothing(world: World) ->
     before = world.message()
     assert before["kept"]["body"] == "hi"
     assert [version["body"] for version in before["versions"]] == ["hi", "hi edited"]
-    async with a_world() as fresh:
-        other = World(fresh.store, world.documents)
+    async with a_world(world.documents) as other:
         await other.journal(payload())
         await other.journal(react("👍", id="D3"))
         await other.publish()
@@ -194,8 +192,7 @@ async def test_an_edit_by_somebody_who_uses_anothers_message_id_changes_his_own_
     await world.publish()
     await world.journal(edit("X", "changed", chat=GROUP, participant=BOB))
     await world.publish()
-    bodies = sorted(doc.fields["body"] for path, doc in world.documents.documents.items() if "/messages/" in path)
-    assert bodies == ["changed", "first"]
+    assert sorted(world.bodies().values()) == ["changed", "first"]
 
 
 @pytest.mark.parametrize("first", ["message", "amendments"])
@@ -374,7 +371,7 @@ async def test_receipts_that_come_before_their_message_are_kept(world: World, or
 async def test_a_receipt_finds_its_message_under_either_identity(world: World) -> None:
     """The message went to the number, the receipt comes from the LID."""
     await world.journal(own())
-    await world.journal({"event": "lid-mapping.update", "data": {"lid": ANA_LID, "pn": ANA}}, kind="update")
+    await world.mapped(ANA_LID, ANA)
     await world.journal(receipt("read", "M1", chat=ANA_LID), kind="receipt")
     await world.publish(wholly=True)
     assert world.message()["status"] == "read"
@@ -443,7 +440,7 @@ async def test_receipts_of_a_group_reach_a_message_that_only_its_document_knows(
     await world.publish(wholly=True)
     world.store._messages.clear()
     await world.journal(receipt("delivery", "M1", chat=GROUP, participant=BOB), kind="receipt")
-    await world.journal({"event": "lid-mapping.update", "data": {"lid": ANA_LID, "pn": ANA}}, kind="update")
+    await world.mapped(ANA_LID, ANA)
     await world.publish(wholly=True)
     assert [one["by"] for one in world.message(chat=GROUP)["receipts"]] == [BOB, ANA_LID]
 
@@ -531,7 +528,7 @@ async def test_a_participant_known_by_lid_gets_his_number_wherever_he_is_named(w
     await world.journal(receipt("read", "M2", chat=GROUP, participant=ANA_LID), kind="receipt")
     await world.publish(wholly=True)
     assert world.message("M1", chat=GROUP)["senderJid"] == ANA_LID
-    await world.journal({"event": "lid-mapping.update", "data": {"lid": ANA_LID, "pn": ANA}}, kind="update")
+    await world.mapped(ANA_LID, ANA)
     await world.journal(react("🎉", "M2", of_us=True, chat=GROUP, participant=ANA, id="D2", at_ms=(AT + 99) * 1000))
     await world.publish(wholly=True)
     assert world.message("M1", chat=GROUP)["senderJid"] == ANA
@@ -546,7 +543,7 @@ async def test_an_edit_under_the_lid_counts_once_it_is_known_whose_it_is(world: 
     await world.journal(edit(chat=GROUP, participant=ANA_LID))
     await world.publish()
     assert world.message(chat=GROUP)["body"] == "hi"
-    await world.journal({"event": "lid-mapping.update", "data": {"lid": ANA_LID, "pn": ANA}}, kind="update")
+    await world.mapped(ANA_LID, ANA)
     await world.publish(wholly=True)
     assert world.message(chat=GROUP)["body"] == "hi edited"
 
@@ -556,7 +553,7 @@ async def test_uniting_goes_on_where_it_stopped(world: World) -> None:
     for number in range(250):
         await world.journal(payload(f"M{number}", chat=ANA_LID, at=AT + number))
     await world.publish()
-    await world.journal({"event": "lid-mapping.update", "data": {"lid": ANA_LID, "pn": ANA}}, kind="update")
+    await world.mapped(ANA_LID, ANA)
     await world.publish()
     again = World(world.store, world.documents)
     await again.publish(wholly=True)
@@ -638,7 +635,7 @@ async def test_push_names_without_messages_are_contacts(world: World) -> None:
     await world.journal({"syncType": 4, "messages": [], "contacts": contacts}, kind="history", origin="history")
     await world.publish(wholly=True)
     assert set(world.documents.documents) == {f"contacts/{ACCOUNT}__{ANA}"}
-    await world.journal({"event": "lid-mapping.update", "data": {"lid": BOB_LID, "pn": BOB}}, kind="update")
+    await world.mapped(BOB_LID, BOB)
     await world.journal(payload(chat=BOB) | {"pushName": None})
     await world.publish(wholly=True)
     bob = world.documents.documents[f"contacts/{ACCOUNT}__{BOB}"].fields
@@ -772,7 +769,7 @@ async def test_a_debt_goes_along_when_its_thread_moves(world: World) -> None:
     """It is still owed, under the number."""
     await world.journal(debt(chat=ANA_LID), kind="debt")
     await world.publish()
-    await world.journal({"event": "lid-mapping.update", "data": {"lid": ANA_LID, "pn": ANA}}, kind="update")
+    await world.mapped(ANA_LID, ANA)
     await world.publish(wholly=True)
     (owed,) = await world.store.debts_due(ACCOUNT, 1 << 50, 10)
     assert owed.path == f"threads/{ACCOUNT}__{ANA}/messages/M1"

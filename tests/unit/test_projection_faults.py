@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from test_projection import AT, debt, own, react, receipt
-from world import ACCOUNT, ANA, BOB, GROUP, Quick, World, a_world, payload
+from test_projection import debt, own, react, receipt
+from world import ACCOUNT, ANA, AT, BOB, GROUP, Quick, World, a_world, payload
 
 from whatsapp_backend.domain.amendments import Amendments, Mark
 from whatsapp_backend.domain.writes import Outcome, Write
@@ -115,7 +115,7 @@ async def test_a_debt_is_paid_when_it_meets_its_message_by_uniting(world: World)
     await world.journal(owed("P1", chat=LID), kind="debt")
     await world.journal(payload("P1", chat=PN), origin="resend")
     await world.publish()
-    await world.journal({"event": "lid-mapping.update", "data": {"lid": LID, "pn": PN}}, kind="update")
+    await world.mapped(LID, PN)
     await world.publish(wholly=True)
     assert await debts_of(world) == (0, {"arrived": 1})
 
@@ -198,7 +198,7 @@ async def test_traffic_that_never_ends_does_not_keep_identities_from_being_unite
     async with a_world() as world:
         world.publisher._clock = Hurried()
         await world.journal(payload("L1", chat=LID))
-        await world.journal({"event": "lid-mapping.update", "data": {"lid": LID, "pn": PN}}, kind="update")
+        await world.mapped(LID, PN)
         await world.journal(payload("L0", chat=LID), origin="offline")
         read, left = world.store.read, 60
         united_during: list[bool] = []

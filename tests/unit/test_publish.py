@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
-from world import ACCOUNT, ANA, BOB, GROUP, RECEIVED_AT_MS, World, a_world, payload
+from world import ACCOUNT, ANA, BOB, GROUP, RECEIVED_AT_MS, World, a_world, payload, publishing
 
 from whatsapp_backend.domain.journal import Commit, NewEntry
 from whatsapp_backend.domain.mirror import Progress
 from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.publish import CONSUMER
 from whatsapp_backend.testing.memory_documents import Fault, MemoryDocuments
-from whatsapp_backend.testing.memory_store import MemoryStore
 
 
 async def test_a_new_message_costs_one_write_and_no_read_and_its_thread_one_more(world: World) -> None:
@@ -77,8 +76,7 @@ async def test_a_document_that_is_there_already_is_read_once_and_not_written_aga
     """A new state directory over an old database costs reads, never duplicates or changes."""
     await world.journal(payload())
     await world.publish()
-    async with MemoryStore.opened() as fresh:
-        other = World(fresh, world.documents)
+    async with a_world(world.documents) as other:
         before = world.message()
         await other.journal(payload())
         await other.publish()
@@ -96,23 +94,13 @@ async def test_another_sender_who_uses_the_same_id_lands_under_a_document_of_his
     await world.publish()
     await world.journal(payload("X", chat=GROUP, text="own", fromMe=True))
     await world.publish()
-    bodies = {
-        path.rpartition("/")[2]: doc.fields["body"]
-        for path, doc in world.documents.documents.items()
-        if "/messages/" in path
-    }
+    bodies = world.bodies()
     assert bodies["X"] == "first"
     assert sorted(bodies.values()) == ["first", "own", "second"]
-    async with MemoryStore.opened() as fresh:
-        other = World(fresh, world.documents)
+    async with a_world(world.documents) as other:
         await other.journal(payload("X", chat=GROUP, text="second", participant=BOB))
         await other.publish()
-    again = {
-        path.rpartition("/")[2]: doc.fields["body"]
-        for path, doc in world.documents.documents.items()
-        if "/messages/" in path
-    }
-    assert again == bodies
+    assert world.bodies() == bodies
 
 
 @pytest.mark.parametrize("id", ["a/b", "..", ".", "~", "__x__", "x~01234567", "é" * 750, "y" * 1500, "a%2Fb"])
@@ -180,17 +168,13 @@ async def test_refused_permissions_hold_the_queue_and_say_so(world: World) -> No
     """An operator must act; meanwhile the journal keeps everything."""
     world.documents.inject(Fault.DENIED)
     await world.journal(payload())
-    running = asyncio.create_task(world.publisher.run())
-    async with asyncio.timeout(10):
+    async with publishing(world.publisher, timeout_s=10):
         while world.lander.problem is None:
             await asyncio.sleep(0)
-    assert "service account" in world.lander.problem
-    assert await world.store.cursor(CONSUMER) == 0
-    world.documents.heal()
-    async with asyncio.timeout(10):
+        assert "service account" in world.lander.problem
+        assert await world.store.cursor(CONSUMER) == 0
+        world.documents.heal()
         await world.publisher.drained()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
     assert world.message()
 
 
@@ -207,24 +191,19 @@ async def test_the_cursor_does_not_move_while_the_disk_says_no(world: World) -> 
     """What landed is remembered when there is room again."""
     await world.journal(payload())
     world.store.unwell = "disk full"
-    running = asyncio.create_task(world.publisher.run())
-    async with asyncio.timeout(10):
+    async with publishing(world.publisher, timeout_s=10):
         while f"threads/{ACCOUNT}__{ANA}/messages/M1" not in world.documents.documents:
             await asyncio.sleep(0)
-    assert await world.store.cursor(CONSUMER) == 0
-    world.store.unwell = None
-    async with asyncio.timeout(10):
+        assert await world.store.cursor(CONSUMER) == 0
+        world.store.unwell = None
         await world.publisher.drained()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
     assert await world.store.cursor(CONSUMER) == 1
 
 
 async def test_a_stale_instance_cannot_turn_a_thread_back(world: World) -> None:
     """Its write is refused, read, merged, and made again."""
     await world.journal(payload("M2", at=1795328400, text="newer"))
-    async with MemoryStore.opened() as fresh:
-        stale = World(fresh, world.documents)
+    async with a_world(world.documents) as stale:
         await stale.journal(payload("M1", at=1795328300, text="older"))
         await stale.publish()
         await world.publish()
@@ -256,12 +235,6 @@ async def test_a_restart_between_landing_and_cursor_changes_nothing(world: World
     assert world.message() == before
 
 
-def bodies(world: World) -> dict[str, Any]:
-    """What each message document says."""
-    found = world.documents.documents.items()
-    return {path.rpartition("/")[2]: doc.fields["body"] for path, doc in found if "/messages/" in path}
-
-
 @pytest.mark.parametrize("window", ["one", "two"])
 async def test_an_id_cannot_be_stolen_by_one_whose_number_is_known(world: World, window: str) -> None:
     """The author is known by LID only, the other by LID and number: two LIDs are two people."""
@@ -271,21 +244,20 @@ async def test_an_id_cannot_be_stolen_by_one_whose_number_is_known(world: World,
     evil = {"participant": "99000000000002@lid", "participantAlt": BOB}
     await world.journal(payload(chat=GROUP, text="evil", **evil))
     await world.publish()
-    assert bodies(world)["M1"] == "true"
-    assert sorted(bodies(world).values()) == ["evil", "true"]
+    assert world.bodies()["M1"] == "true"
+    assert sorted(world.bodies().values()) == ["evil", "true"]
 
 
 async def test_both_identities_of_a_sender_are_remembered_in_the_document(world: World) -> None:
     """His number, then his LID, then somebody else's LID: also for who has nothing but the document."""
     await world.journal(payload(chat=GROUP, participant=ANA, participantAlt="99000000000001@lid", text="true"))
     await world.publish()
-    async with MemoryStore.opened() as fresh:
-        other = World(fresh, world.documents)
+    async with a_world(world.documents) as other:
         await other.journal(payload(chat=GROUP, participant="99000000000001@lid", text="true"))
         await other.journal(payload(chat=GROUP, participant="99000000000002@lid", text="evil"))
         await other.publish()
-    assert bodies(world)["M1"] == "true"
-    assert sorted(bodies(world).values()) == ["evil", "true"]
+    assert world.bodies()["M1"] == "true"
+    assert sorted(world.bodies().values()) == ["evil", "true"]
 
 
 async def test_a_message_we_did_not_know_at_first_becomes_the_preview_once_we_do(world: World) -> None:

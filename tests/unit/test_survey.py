@@ -22,7 +22,8 @@ from legacy import (
     third,
     thread,
 )
-from world import ACCOUNT, ANA, BOB, GROUP, World, a_world, payload
+from test_projection import ANA_LID, own
+from world import ACCOUNT, ANA, AT, BOB, GROUP, World, a_world, payload
 
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.domain.surveys import Survey
@@ -32,8 +33,6 @@ from whatsapp_backend.flows.publish import CONSUMER
 from whatsapp_backend.testing.memory_documents import Fault, MemoryDocuments
 from whatsapp_backend.testing.memory_store import MemoryStore
 
-AT = 1795328371
-ANA_LID = "88000000001111@lid"
 RAW = "15550001111@c.us"
 HASH = "0123456789abcdef0123456789abcdef"
 
@@ -41,8 +40,8 @@ HASH = "0123456789abcdef0123456789abcdef"
 @pytest.fixture
 async def surveyed():
     """A world that looks at what is there first."""
-    async with MemoryStore.opened() as store:
-        yield World(store, MemoryDocuments(), survey=True)
+    async with a_world(survey=True) as made:
+        yield made
 
 
 class Unhurried(MemoryDocuments):
@@ -54,21 +53,11 @@ class Unhurried(MemoryDocuments):
         return await super().list_messages(*args, **kwargs)
 
 
-def own(id: str = "M1", *, status: int = 2, **more: Any) -> dict[str, Any]:
-    """A message that we sent."""
-    told = payload(id, fromMe=True, **more) | {"status": status}
-    del told["pushName"]
-    return told
-
-
 async def counts(world: World) -> dict[str, int]:
     """What the survey found."""
     survey = await world.store.survey(ACCOUNT)
     assert survey is not None and survey.done_at_ms is not None
     return dict(survey.counts)
-
-
-MAPPING = {"event": "lid-mapping.update", "data": {"lid": ANA_LID, "pn": ANA}}
 
 
 # -- Messages ---------------------------------------------------------------------------------------------------------
@@ -170,8 +159,7 @@ async def test_a_message_that_lies_aside_because_its_id_was_anothers_stays_there
     await surveyed.journal(payload("X", chat=GROUP, participant=BOB, text="second"))
     await surveyed.publish()
     before = messages_in(surveyed, GROUP)
-    async with MemoryStore.opened() as store:
-        fresh = World(store, surveyed.documents, survey=True)
+    async with a_world(surveyed.documents, survey=True) as fresh:
         await fresh.journal(payload("X", chat=GROUP, participant=BOB, text="second"))
         await fresh.publish()
         assert messages_in(fresh, GROUP).keys() == before.keys()
@@ -228,7 +216,7 @@ async def test_a_thread_of_a_lid_is_united_when_its_number_becomes_known(surveye
     await surveyed.publish(wholly=True)
     assert messages_in(surveyed, ANA_LID).keys() == {stable_key("M1", chat=ANA_LID), "M2"}
     assert not surveyed.thread(ANA_LID).get("redirectTo")
-    await surveyed.journal(MAPPING, kind="update")
+    await surveyed.mapped(ANA_LID, ANA)
     await surveyed.publish(wholly=True)
     assert messages_in(surveyed).keys() == {"M1", "M2"}
     assert surveyed.thread(ANA_LID)["redirectTo"] == f"{ACCOUNT}__{ANA}"
@@ -240,7 +228,7 @@ async def test_a_lid_in_another_spelling_ends_at_the_number(surveyed: World) -> 
     """Also when the number becomes known before the spelling is dealt with."""
     raw = ANA_LID.replace("@", ":7@")
     await put(surveyed.documents, second("M1", chat=raw), jid=raw)
-    await surveyed.journal(MAPPING, kind="update")
+    await surveyed.mapped(ANA_LID, ANA)
     await surveyed.publish(wholly=True)
     assert messages_in(surveyed).keys() == {"M1"}
     assert surveyed.thread(raw)["redirectTo"] == f"{ACCOUNT}__{ANA}"
@@ -414,7 +402,7 @@ async def test_rubbish_in_any_field_stops_nothing(surveyed: World, seed: int) ->
     for chat in (ANA, ANA_LID):
         for own_id in "ABCDE":
             await surveyed.journal(payload(own_id, chat=chat, text="new"))
-    await surveyed.journal(MAPPING, kind="update")
+    await surveyed.mapped(ANA_LID, ANA)
     await surveyed.publish(wholly=True)
     landed = [doc.fields for path, doc in surveyed.documents.documents.items() if f"{ANA}/messages/" in path]
     assert {fields.get("waMessageId") for fields in landed if "tsClientMs" in fields} >= {*"ABCDE"}
@@ -467,8 +455,7 @@ async def test_what_was_surveyed_is_known_to_the_next_life(surveyed: World) -> N
     await put(surveyed.documents, second())
     await surveyed.journal({"event": "none"}, kind="update")
     await surveyed.publish()
-    async with a_world():
-        again = World(surveyed.store, surveyed.documents, survey=True)
-        await again.journal(payload(), source="later")
-        await again.publish()
+    again = World(surveyed.store, surveyed.documents, survey=True)
+    await again.journal(payload(), source="later")
+    await again.publish()
     assert messages_in(surveyed).keys() == {stable_key("M1")}
