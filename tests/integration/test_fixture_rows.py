@@ -15,19 +15,16 @@ from typing import Any
 
 import pytest
 from whole import NODE_DIR
-from world import RECEIVED_AT_MS, World, a_world
+from world import ACCOUNT, AT, GROUP, RECEIVED_AT_MS, World, a_world
 from written_down import Documents, Written, all_as_written, differences, moment
 
 from whatsapp_backend.domain.journal import Commit
 from whatsapp_backend.rules.decode import decode
 
 ROWS = Path(__file__).parent.parent / "histories" / "baileys-events.jsonl"
-ACCOUNT = "account_demo_0a"
 ANA = "15551234567@s.whatsapp.net"
 LID = "88000000000007@lid"
-GROUP = "120363001234567890@g.us"
 STATUS = "status@broadcast"
-AT = 1795328371
 OF_OLD = 1700000000
 THUMB = "AQID"
 ANSWER = "placeholder resend answer"
@@ -138,6 +135,15 @@ POLL = {
     "body": "q\na\nb",
     "details": {"poll": {"question": "q", "options": ["a", "b"], "selectable": 1}},
 }
+EDITED = {
+    "edited": True,
+    "editedAt": moment(1700000001),
+    "editedAtMs": 1700000001000,
+    "versions": [
+        {"body": "hi", "atMs": AT * 1000},
+        {"id": "M8", "by": ANA, "atMs": 1700000001000, "body": "hi edited"},
+    ],
+}
 SEEN_ONCE = "View-once message: it opens on the phone only"
 WAITING = {"kind": "placeholder", "body": "Waiting for this message"}
 
@@ -233,13 +239,7 @@ SCENARIOS = [
             body="hi edited",
             lid=LID,
             key=M1_KEY,
-            edited=True,
-            editedAt=moment(1700000001),
-            editedAtMs=1700000001000,
-            versions=[
-                {"body": "hi", "atMs": AT * 1000},
-                {"id": "M8", "by": ANA, "atMs": 1700000001000, "body": "hi edited"},
-            ],
+            **EDITED,
         )
         | ana("M1", at=AT, preview="hi edited")
         | CALLED_CONTACT_OF_LID,
@@ -258,13 +258,7 @@ SCENARIOS = [
             revokedAtMs=(AT + 3) * 1000,
             revokes=[{"by": ANA, "of": ANA, "atMs": (AT + 3) * 1000}],
             kept={"body": "hi", "messageType": "text"},
-            edited=True,
-            editedAt=moment(1700000001),
-            editedAtMs=1700000001000,
-            versions=[
-                {"body": "hi", "atMs": AT * 1000},
-                {"id": "M8", "by": ANA, "atMs": 1700000001000, "body": "hi edited"},
-            ],
+            **EDITED,
             reactions=[{"by": ANA, "of": ANA, "text": "👍", "atMs": 1700000000123}],
         )
         | ana("M1", at=AT, preview="[Deleted]")
@@ -480,6 +474,15 @@ def rows() -> list[Journaled]:
     ]
 
 
+in_both_orders = pytest.mark.parametrize("order", ["as it came", "reversed"])
+
+
+def commits_of(rows: Iterable[Journaled], order: str) -> list[Commit]:
+    """What these rows came to, as they stand in the file or the other way round."""
+    commits = [commit for row in rows for commit in row.commits]
+    return commits if order == "as it came" else commits[::-1]
+
+
 async def land(world: World, commits: Iterable[Commit]) -> Documents:
     """Journal and publish them one after the other; all documents then."""
     for commit in commits:
@@ -505,15 +508,15 @@ def test_every_row_is_journaled_as_what_it_is_and_only_once(rows: list[Journaled
         assert not [entry.problem for entry in entries if entry.problem], (row.label, row.event)
 
 
-@pytest.mark.parametrize("order", ["as it came", "reversed"])
+@in_both_orders
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: " + ".join(scenario.labels))
 async def test_rows_become_the_documents_that_are_written_down(
     rows: list[Journaled], scenario: Scenario, order: str
 ) -> None:
     """All of them, field by field, and no other document, whichever came first."""
-    commits = [commit for row in rows if row.label in scenario.labels for commit in row.commits]
+    told = [row for row in rows if row.label in scenario.labels]
     async with a_world() as world:
-        landed = await land(world, commits if order == "as it came" else commits[::-1])
+        landed = await land(world, commits_of(told, order))
         assert not await world.store.parked()
     assert not differences(landed, scenario.documents)
 
@@ -524,16 +527,15 @@ RECOVERED_THREAD = ana("M16", at=OF_OLD, preview="recovered", name="Ana", by="An
 
 async def recovered(rows: list[Journaled], order: str) -> Documents:
     """The placeholder and what came for it."""
-    labels = ("absent (unavailable fanout)", "placeholder resend answer")
-    commits = [commit for row in rows if row.label in labels for commit in row.commits]
+    told = [row for row in rows if row.label in ("absent (unavailable fanout)", ANSWER)]
     async with a_world() as world:
-        landed = await land(world, commits if order == "as it came" else commits[::-1])
+        landed = await land(world, commits_of(told, order))
         stats = await world.store.stats()
     assert (stats.open_debts, stats.closed_debts) == (0, {"arrived": 1})
     return landed
 
 
-@pytest.mark.parametrize("order", ["as it came", "reversed"])
+@in_both_orders
 async def test_the_placeholder_of_a_row_gives_way_to_the_answer_of_another(rows: list[Journaled], order: str) -> None:
     """In the message's own document; the key is that of what came first. The debt is closed."""
     landed = await recovered(rows, order)
@@ -545,7 +547,7 @@ async def test_the_placeholder_of_a_row_gives_way_to_the_answer_of_another(rows:
     assert not differences({path: landed[path] for path in landed if path != thread}, written)
 
 
-@pytest.mark.parametrize("order", ["as it came", "reversed"])
+@in_both_orders
 async def test_the_thread_follows_a_message_whose_answer_tells_an_earlier_time(
     rows: list[Journaled], order: str
 ) -> None:
@@ -575,12 +577,12 @@ def the_whole_file() -> Documents:
     )
 
 
-@pytest.mark.parametrize("order", ["as it came", "reversed"])
+@in_both_orders
 async def test_all_rows_together_are_one_conversation(rows: list[Journaled], order: str) -> None:
     """One thread for Ana under whichever identity she came, and nothing that one row did undoes another's."""
-    commits = [commit for row in rows if row.label != ANSWER for commit in row.commits]
+    told = [row for row in rows if row.label != ANSWER]
     async with a_world() as world:
-        landed = await land(world, commits if order == "as it came" else commits[::-1])
+        landed = await land(world, commits_of(told, order))
     redirected = f"threads/{ACCOUNT}__{LID}"
     assert not differences({path: landed[path] for path in landed if not path.startswith(redirected)}, the_whole_file())
     assert {fields["redirectTo"] for path, fields in landed.items() if path == redirected} <= {f"{ACCOUNT}__{ANA}"}

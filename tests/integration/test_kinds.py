@@ -55,6 +55,11 @@ class Person:
         self.name = f"Contact {self.phone[-4:]}"
 
 
+def a_group() -> str:
+    """The JID of a group of this test only."""
+    return f"12036300000000{next(_groups):04}@g.us"
+
+
 class Conversation:
     """The whole system, seen from one test."""
 
@@ -78,7 +83,7 @@ class Conversation:
 
     async def group(self, *members: Person, addressing: str = "lid", subject: str = "Team") -> str:
         """A group of this test only, with us in it."""
-        jid = f"12036300000000{next(_groups):04}@g.us"
+        jid = a_group()
         phones = [*(member.phone for member in members), self.whole.phone]
         await self.server.op("group", id=jid, subject=subject, members=phones, addressing=addressing)
         return jid
@@ -688,7 +693,7 @@ async def test_a_group_is_one_thread_whoever_writes_under_whatever_identity(
 
 async def test_what_happens_in_a_group_is_told_in_it(talk: Conversation, ana: Person, bob: Person) -> None:
     """As a sentence and as fields, under the numbers of those it is about; its subject names the thread."""
-    group = f"12036300000000{next(_groups):04}@g.us"
+    group = a_group()
     eve = Person()
     about: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
         ("create", {"subject": "Team", "members": [bob.phone, talk.whole.phone]}, "Group “Team” created",
@@ -1146,17 +1151,17 @@ async def test_a_person_first_seen_by_lid_has_one_thread_once_the_number_is_know
     await talk.says(
         ana, "L1-r", at=AT + 1, addressing="lid", alt=False, react={"id": "L1", "text": "👍", "from_me": True}
     )
-    by_lid = {"name": ana.name, "lid": None, "sender": ana.lid}
+    by_lid = talk.of.message(
+        "L1",
+        chat=ana.lid,
+        at=AT,
+        body="by lid",
+        name=ana.name,
+        sender=ana.lid,
+        reactions=[{"by": ana.lid, "lid": ana.lid, "of": ana.lid, "text": "👍", "atMs": (AT + 1) * 1000}],
+    )
     await talk.is_written(
-        talk.of.message(
-            "L1",
-            chat=ana.lid,
-            at=AT,
-            body="by lid",
-            **by_lid,
-            reactions=[{"by": ana.lid, "lid": ana.lid, "of": ana.lid, "text": "👍", "atMs": (AT + 1) * 1000}],
-        )
-        | talk.of.thread(ana.lid, id="L1", at=AT, preview="by lid", name=ana.name, by=ana.name, unread=1),
+        by_lid | talk.of.thread(ana.lid, id="L1", at=AT, preview="by lid", name=ana.name, by=ana.name, unread=1),
         ana.lid,
         ana.jid,
     )
@@ -1176,14 +1181,7 @@ async def test_a_person_first_seen_by_lid_has_one_thread_once_the_number_is_know
         | talk.message(ana, "L2", at=AT + 2, lid_first=True, body="by both")
         | talk.thread(ana, "L2", at=AT + 2, preview="by both", unread=2)
         | talk.contact(ana)
-        | talk.of.message(
-            "L1",
-            chat=ana.lid,
-            at=AT,
-            body="by lid",
-            **by_lid,
-            reactions=[{"by": ana.lid, "lid": ana.lid, "of": ana.lid, "text": "👍", "atMs": (AT + 1) * 1000}],
-        )
+        | by_lid
         | talk.of.thread(
             ana.lid,
             id="L1",
