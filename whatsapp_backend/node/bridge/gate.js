@@ -6,7 +6,7 @@
  */
 import { debtEntry, plaintextEntries, stanzaEntry, unencryptedSource, whyRefused } from './entries.js'
 import { classify, dropEmptyRefs, isOffline } from './stanzas.js'
-import { keyOfDerived } from './told.js'
+import { keyOfDerived, remember } from './told.js'
 
 /** @typedef {import('./engine.js').BinaryNode} BinaryNode */
 /** @typedef {import('./entries.js').Entry} Entry */
@@ -15,14 +15,6 @@ const GATED = new Set(['CB:message', 'CB:receipt', 'CB:notification', 'CB:call']
 const PAIRING = 'CB:iq,type:set,pair-device'
 const AFTER_THE_END = new Set(['close', 'error'])
 const STANZA = 'CB:'
-
-/**
- * The end of a call need not say again which group was called.
- * @param {{of: string, key: Record<string, string>}} derived
- * @param {{key: Record<string, string>} | undefined} before what was known of the same id
- */
-const withGroup = (derived, before) =>
-    (before?.key.remoteJid && !derived.key.remoteJid ? { ...derived, key: before.key } : derived)
 
 export class Gate {
     /** @type {{passes: Promise<void> | null, pass: () => void}[]} */
@@ -37,8 +29,8 @@ export class Gate {
      * @param {import('./decrypt.js').Tickets} of.tickets
      * @param {import('./offline.js').OfflineQueue} of.offline
      * @param {import('./lru.js').Recent} of.seen ids of the messages that came in as stanzas
-     * @param {import('./lru.js').Recent<{of: string, key: Record<string, string>}>} of.derived by the id of the message
-     *     that the engine will derive: what else is known of its key
+     * @param {import('./lru.js').Recent<import('./told.js').Known>} of.derived by the id of the message that the engine
+     *     will derive: what else is known of its key
      * @param {() => import('./engine.js').Me | undefined} of.me
      * @param {() => void} of.onUnreadable what came cannot be deciphered, and nothing after it can
      */
@@ -126,9 +118,9 @@ export class Gate {
                 settled = () => {}
             }
         } else {
-            const derived = keyOfDerived(node, this.#of.me())
-            if (derived) this.#of.derived.add(derived.id, withGroup(derived, this.#of.derived.about(derived.id)))
-            entries = [stanzaEntry(node, this.#of.me())]
+            const entry = stanzaEntry(node, this.#of.me())
+            remember(this.#of.derived, keyOfDerived(node, entry.payload))
+            entries = [entry]
         }
         const passes = entries.length ? link.commit({ entries }) : null
         this.#waiting.push({ passes, pass: () => { pass(); settled() } })

@@ -32,7 +32,7 @@ const UNREADABLE = boom(500, 'Unreadable frame')
 
 export class Session {
     seen = new Recent(REMEMBERED_IDS)
-    /** @type {Recent<{of: string, key: Record<string, string>}>} */
+    /** @type {Recent<import('./told.js').Known>} */
     derived = new Recent(REMEMBERED_IDS)
     // Set by `open`; until then nobody but `halt` and `stop` has hold of a session.
     /** @type {import('./engine.js').WASocket} */

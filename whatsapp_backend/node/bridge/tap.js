@@ -34,7 +34,7 @@ export class Tap {
      * @param {object} of
      * @param {() => string} of.nextSource
      * @param {import('./lru.js').Recent} of.seen
-     * @param {import('./lru.js').Recent<{of: string, key: Record<string, string>}>} of.derived
+     * @param {import('./lru.js').Recent<import('./told.js').Known>} of.derived
      * @param {(entries: Entry[]) => void} of.journal
      * @param {() => void} of.onCreds called before the engine applies the change
      * @param {(update: any) => void} of.onAppStateKey called after it did

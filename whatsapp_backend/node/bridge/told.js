@@ -2,10 +2,16 @@
 import { isJidGroup, isLidUser, jidNormalizedUser } from './engine.js'
 import { isUs } from './identities.js'
 import { children } from './stanzas.js'
+import { tidy } from './tidy.js'
 
 /** @typedef {import('./engine.js').BinaryNode} BinaryNode */
 /** @typedef {import('./engine.js').Me} Me */
 /** @typedef {Record<string, string>} Attrs */
+
+/**
+ * What else is known of the key of a message that the engine derives.
+ * @typedef {{of: string, key: Record<string, string>}} Known `of`: whom it is about
+ */
 
 /** @param {string | undefined} jid */
 const bare = jid => jidNormalizedUser(jid) || jid
@@ -137,27 +143,39 @@ export const told = (node, me) => TOLD[node.tag](node, me)
 /**
  * What the message that the engine derives from a notification or a call does not say of its key.
  * @param {BinaryNode} node
- * @param {Me | undefined} me
- * @returns {{id: string, of: string, key: Record<string, string>} | undefined} `of`: whom it is about
+ * @param {Record<string, any> | null} payload what it tells, if it could be read
+ * @returns {Known & {id: string} | undefined}
  */
-export function keyOfDerived(node, me) {
-    const { attrs } = node
-    if (node.tag === 'notification' && attrs.participant) {
-        const { id, participantAlt } = notification(node)
-        const mode = attrs.addressing_mode
-        const key = { ...participantAlt && { participantAlt }, ...mode && { addressingMode: mode } }
-        return { id, of: attrs.participant, key }
+export function keyOfDerived({ tag, attrs }, payload) {
+    if (!payload) return undefined
+    const { id, from, participant, participantAlt, fromAlt, chat, group } = payload
+    if (tag === 'notification' && participant) {
+        return known(id, participant, { participantAlt, addressingMode: attrs.addressing_mode || undefined })
     }
-    if (node.tag !== 'call') return undefined
-    const { id, from, fromAlt, chat, group } = call(node, me)
-    /** @type {Record<string, string>} */
-    const key = {}
-    if (group && from && chat && isJidGroup(chat)) { // of a call of a group the engine knows the caller only
-        key.remoteJid = chat
-        key.participant = from
-        if (fromAlt) key.participantAlt = fromAlt
-    } else if (fromAlt) {
-        key.remoteJidAlt = fromAlt
-    }
-    return Object.keys(key).length ? { id, of: from ?? '', key } : undefined
+    if (tag !== 'call') return undefined
+    const ofGroup = group && from && isJidGroup(chat) // of a call of a group the engine knows the caller only
+    const key = ofGroup ? { remoteJid: chat, participant: from, participantAlt: fromAlt } : { remoteJidAlt: fromAlt }
+    return known(id, from ?? '', key)
+}
+
+/**
+ * @param {string} id
+ * @param {string} of
+ * @param {Record<string, string | undefined>} fields
+ */
+function known(id, of, fields) {
+    const key = tidy(fields)
+    return Object.keys(key).length ? { id, of, key } : undefined
+}
+
+/**
+ * The end of a call need not say again which group was called.
+ * @param {import('./lru.js').Recent<Known>} derived by the id of the message that the engine will derive
+ * @param {ReturnType<typeof keyOfDerived>} what
+ */
+export function remember(derived, what) {
+    if (!what) return
+    const { id, of, key } = what
+    const before = derived.about(id)
+    derived.add(id, { of, key: before?.key.remoteJid && !key.remoteJid ? before.key : key })
 }

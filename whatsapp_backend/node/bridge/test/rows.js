@@ -14,7 +14,7 @@ import { Recent } from '../lru.js'
 import { webPayload } from '../messages.js'
 import { classify, encSource } from '../stanzas.js'
 import { Tap } from '../tap.js'
-import { keyOfDerived } from '../told.js'
+import { keyOfDerived, remember } from '../told.js'
 
 /** @typedef {import('../engine.js').BinaryNode} BinaryNode */
 /** @typedef {import('../entries.js').Entry} Entry */
@@ -29,7 +29,7 @@ const RECEIPTS = new Map([[DELIVERY_ACK, undefined], [READ, 'read']])
 /** @type {Entry[]} */
 let journaled = []
 const seen = new Recent(1000)
-/** @type {Recent<{of: string, key: Record<string, string>}>} */
+/** @type {Recent<import('../told.js').Known>} */
 const derived = new Recent(1000)
 let sources = 0
 const nextSource = () => `ev:rows:${sources++}`
@@ -103,9 +103,9 @@ function owed(message) {
 function notified({ key: { remoteJid, id, participant }, messageTimestamp }) {
     const attrs = { from: remoteJid, type: 'w:gp2', id, participant, t: String(messageTimestamp) }
     const node = { tag: 'notification', attrs, content: [] }
-    const known = keyOfDerived(node, ME)
-    if (known) derived.add(known.id, known)
-    journaled.push(stanzaEntry(node, ME))
+    const entry = stanzaEntry(node, ME)
+    remember(derived, keyOfDerived(node, entry.payload))
+    journaled.push(entry)
 }
 
 /** @param {Entry} notice what it points to, downloaded and cut as the bridge does */

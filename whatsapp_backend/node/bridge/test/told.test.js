@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { readStanza } from '../entries.js'
+import { Recent } from '../lru.js'
 import { headOf } from '../messages.js'
-import { keyOfDerived } from '../told.js'
+import { keyOfDerived, remember } from '../told.js'
 
 const ME = '15550001111@s.whatsapp.net'
 const MY_LID = '88000000001111@lid'
@@ -83,13 +84,36 @@ test('a call is from who called, and its chat is who we talk to', () => {
 })
 
 test('a call of a group is known by the group, with the caller as the participant', () => {
-    const of = (/** @type {any} */ inner) =>
-        keyOfDerived(node('call', { ...T, id: 'S', from: ANA_LID }, [node('offer', { 'call-id': 'C', ...inner })]), me)
+    const of = (/** @type {any} */ inner) => {
+        const offer = node('call', { ...T, id: 'S', from: ANA_LID }, [node('offer', { 'call-id': 'C', ...inner })])
+        return keyOfDerived(offer, readStanza(offer, me))
+    }
     const creator = { 'call-creator': ANA_LID, caller_pn: ANA }
     assert.deepEqual(of({ ...creator, 'group-jid': GROUP })?.key,
         { remoteJid: GROUP, participant: ANA_LID, participantAlt: ANA })
     assert.deepEqual(of(creator)?.key, { remoteJidAlt: ANA })
     assert.equal(of({ 'call-creator': ANA_LID, 'group-jid': 'odd' })?.key, undefined)
+})
+
+test('what the engine does not say of a notification or a call is remembered, unless that is nothing', () => {
+    /** @type {Recent<import('../told.js').Known>} */
+    const derived = new Recent(9)
+    const came = (/** @type {string} */ tag, /** @type {any} */ attrs, /** @type {any} */ content = []) => {
+        const stanza = node(tag, { ...T, ...attrs }, content)
+        remember(derived, keyOfDerived(stanza, readStanza(stanza, me)))
+    }
+    const notified = { type: 'w:gp2', from: GROUP, participant: ANA_LID }
+    came('notification', { ...notified, id: 'A', participant_pn: ANA, addressing_mode: 'lid' })
+    assert.deepEqual(derived.about('A'), { of: ANA_LID, key: { participantAlt: ANA, addressingMode: 'lid' } })
+    came('notification', { ...notified, id: 'B' })
+    came('receipt', { from: GROUP, participant: ANA_LID, participant_pn: ANA, id: 'B' })
+    assert.equal(derived.has('B'), false)
+    const creator = { 'call-id': 'C', 'call-creator': ANA_LID, caller_pn: ANA }
+    came('call', { from: ANA_LID, id: 'S1' }, [node('offer', { ...creator, 'group-jid': GROUP })])
+    came('call', { from: ANA_LID, id: 'S2' }, [node('terminate', creator)])
+    assert.deepEqual(derived.about('C')?.key, { remoteJid: GROUP, participant: ANA_LID, participantAlt: ANA },
+        'the end of a call need not name the group again')
+    assert.equal(keyOfDerived(node('call', { ...T }), null), undefined, 'what could not be read')
 })
 
 test('the other name of who posted a status is his, not that of the chat', () => {
