@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-import shutil
-import subprocess
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,27 +13,25 @@ from typing import Any
 
 import pytest
 
+from whatsapp_backend.adapters.node_runtime import node_home
+from whatsapp_backend.errors import NodeMissing
+
 FOLDER = Path(__file__).resolve().parent.parent / "flutter"
-_OLDEST_NODE = 20
 _PATIENCE_S = 20.0
 _LINE_BYTES = 1 << 24
 _ENDED = {"failed": "the app ended; what it said last stands above"}
 
 
-def need_app() -> str:
+async def need_app() -> Path:
     """The path of Node; skips where it or the app's modules are missing, naming the command that helps."""
-    node = shutil.which("node")
-    if node is None or not _is_new_enough(node):
-        pytest.skip(f"Node {_OLDEST_NODE} or newer is needed: sudo apt-get install nodejs npm, else nvm install 20")
     if not (FOLDER / "node_modules" / ".package-lock.json").is_file():
-        pytest.skip("the client SDK is not installed in tests/flutter: make setup")
-    return node
-
-
-def _is_new_enough(node: str) -> bool:
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False, timeout=30).stdout
-    found = re.match(r"v([0-9]+)\.", version)
-    return bool(found) and int(found[1]) >= _OLDEST_NODE
+        # First: without them node_home would run `npm ci`.
+        pytest.skip("the client SDK is not installed in tests/flutter: make setup-tests")
+    try:
+        home = await node_home(FOLDER, source=FOLDER)
+    except NodeMissing as missing:
+        pytest.skip(str(missing))
+    return home.node
 
 
 class Refused(Exception):
@@ -122,7 +117,7 @@ class Watch:
 @asynccontextmanager
 async def running_app(*, host: str, port: int, project: str) -> AsyncIterator[App]:
     """The app, connected to one project of an emulator; it is gone at the end, however that comes."""
-    command = [need_app(), str(FOLDER / "main.js"), host, str(port), project]
+    command = [str(await need_app()), str(FOLDER / "main.js"), host, str(port), project]
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=_LINE_BYTES)
     app = App(process)
     async with asyncio.TaskGroup() as tasks:
