@@ -17,15 +17,14 @@ function said({ what, reason }) {
 /** @param {Call} call */
 export function callStanza(call) {
     const { id, stanza, time, from, by, group, video, addressing, alt } = call
-    const other = addressing === 'lid' ? 'pn' : 'lid'
     const { tag, reason } = said(call)
     const media = tag === 'offer'
         ? [node('audio', { enc: 'opus', rate: '16000' }), ...video ? [node('video', { enc: 'vp8' })] : []] : undefined
     return node('call', {
         from: by.as(addressing), id: stanza, t: time, notify: tag === 'offer' ? by.name : undefined,
-        [`sender_${other}`]: alt ? by.as(other) : undefined
+        ...alt ? by.other('sender', addressing) : {}
     }, [node(tag, {
-        'call-id': id, 'call-creator': from.as(addressing), [`caller_${other}`]: alt ? from.as(other) : undefined,
+        'call-id': id, 'call-creator': from.as(addressing), ...alt ? from.other('caller', addressing) : {},
         'group-jid': group, type: group ? 'group' : undefined, reason
     }, media)])
 }

@@ -110,9 +110,8 @@ export function changeGroup(group, action, change) {
 
 /** @param {Group} group @param {string} id @param {Change} change @param {BinaryNode} what */
 export function groupNotification(group, id, { by, addressing, time }, what) {
-    const other = addressing === 'lid' ? 'pn' : 'lid'
     return node('notification', {
         from: group.id, type: 'w:gp2', id, t: time, participant: by.as(addressing),
-        [`participant_${other}`]: by.as(other), addressing_mode: addressing, notify: by.name
+        ...by.other('participant', addressing), addressing_mode: addressing, notify: by.name
     }, [what])
 }

@@ -25,9 +25,8 @@ export function isGroupChat(chat) {
 /** @param {Outgoing} outgoing */
 function addresses(outgoing) {
     const { sender, chat, addressing, alt, fromMe, peer } = outgoing
-    const other = addressing === 'lid' ? 'pn' : 'lid'
     /** @param {string} name @param {Person} person */
-    const known = (name, person) => alt ? { [`${name}_${other}`]: person.as(other) } : {}
+    const known = (name, person) => alt ? person.other(name, addressing) : {}
     if (isGroupChat(chat)) {
         return { from: chat.id, participant: sender.as(addressing), addressing_mode: addressing,
             ...known('participant', sender) }

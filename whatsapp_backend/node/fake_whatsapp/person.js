@@ -51,6 +51,15 @@ export class Person {
         return form === 'lid' ? this.lid() : this.pn()
     }
 
+    /**
+     * The identity that an address of the form `addressing` does not tell, as an attribute.
+     * @param {string} name @param {'pn' | 'lid'} addressing
+     */
+    other(name, addressing) {
+        const form = addressing === 'lid' ? 'pn' : 'lid'
+        return { [`${name}_${form}`]: this.as(form) }
+    }
+
     /** How Signal endpoints address this person's phone. */
     get address() {
         return `${this.number}.0`

@@ -11,9 +11,8 @@ import { enqueue } from '../outgoing.js'
 /** @param {FakeWhatsApp} server @param {Args} args @param {Person} who */
 function receiptAddress({ world }, args, who) {
     const { chat, addressing = 'pn', alt = false, own = false } = args
-    const other = addressing === 'lid' ? 'pn' : 'lid'
     /** @param {string} name @param {Person} person */
-    const known = (name, person) => alt ? { [`${name}_${other}`]: person.as(other) } : {}
+    const known = (name, person) => alt ? person.other(name, addressing) : {}
     if (chat !== undefined && isGroup(chat)) {
         return { from: chat, participant: args.users ? undefined : who.as(addressing),
             ...args.users ? {} : known('participant', who) }
