@@ -138,6 +138,11 @@ export function enqueue(companion, stanza) {
     companion.connection?.delivery.added(entry)
 }
 
+/** For every device of an account. @param {Person} account @param {BinaryNode} stanza */
+export function enqueueForAll(account, stanza) {
+    for (const companion of account.devices()) enqueue(companion, stanza)
+}
+
 /**
  * Encrypt for one device and put it into its queue. @param {Companion} companion @param {Outgoing} outgoing
  * @returns {Promise<number>} when (wall clock, ms): with a live connection that is when it goes out

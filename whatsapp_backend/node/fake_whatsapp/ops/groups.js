@@ -1,48 +1,42 @@
 /** Groups: who is in them, what changes, and what the server tells of it. */
 import { changeGroup, groupNotification, rotateKeys } from '../groups.js'
 import { nowS, stanzaId } from '../ids.js'
-import { enqueue } from '../outgoing.js'
+import { enqueueForAll } from '../outgoing.js'
 
 /** @typedef {import('../server.js').FakeWhatsApp} FakeWhatsApp */
+/** @typedef {import('../person.js').World} World */
 /** @typedef {Record<string, any>} Args */
 
 const FOUNDED = 1700000000
 
+/** @param {World} world @param {string[]} [refs] */
+const people = (world, refs) => (refs ?? []).map(ref => world.person(ref))
+
 /** @param {FakeWhatsApp} server @param {Args} args */
 function group({ world }, args) {
     const { id, subject = 'Group', addressing = 'pn' } = args
-    /** @param {string[]} [refs] */
-    const people = refs => (refs ?? []).map(ref => world.person(ref))
     world.addGroup({
-        id, subject, addressing, members: people(args.members), admins: new Set(people(args.admins)), time: FOUNDED
+        id, subject, addressing, members: people(world, args.members), admins: new Set(people(world, args.admins)),
+        time: FOUNDED
     })
     return { id, subject, members: world.group(id).members.map(member => member.pn()) }
 }
 
 /** @param {FakeWhatsApp} server @param {Args} args something changes, and the account is told */
-function groupEvent({ world }, args) {
+function groupEvent(server, args) {
+    const { world } = server
     const { action, subject, description, on, seconds } = args
-    const devices = world.account(args.account).devices()
+    const account = world.account(args.account)
     const time = args.time ?? nowS()
     const id = args.id ?? stanzaId()
-    if (action === 'create') {
-        const { addressing = 'pn' } = args
-        world.addGroup({
-            id: args.group, subject: subject ?? 'Group', addressing, members: [], admins: new Set(), time
-        })
-    }
+    if (action === 'create') group(server, { id: args.group, subject, addressing: args.addressing })
     const found = world.group(args.group)
     const change = {
         by: world.person(args.by), time, addressing: args.addressing ?? found.addressing,
-        members: (args.members ?? []).map((/** @type {string} */ ref) => world.person(ref)),
-        subject, description, on, seconds
+        members: people(world, args.members), subject, description, on, seconds
     }
     const stanza = groupNotification(found, id, change, changeGroup(found, action, change))
-    const silent = args.queued === false
-    for (const companion of devices) {
-        if (!silent) enqueue(companion, stanza)
-        else companion.connection?.send(stanza)
-    }
+    enqueueForAll(account, stanza)
     return { id, time, members: found.members.map(member => member.pn()) }
 }
 

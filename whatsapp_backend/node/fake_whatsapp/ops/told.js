@@ -2,7 +2,7 @@
 import { callStanza } from '../calls.js'
 import { isGroup, messageId, nowS, stanzaId } from '../ids.js'
 import { children, node } from '../nodes.js'
-import { enqueue } from '../outgoing.js'
+import { enqueueForAll } from '../outgoing.js'
 
 /** @typedef {import('../server.js').FakeWhatsApp} FakeWhatsApp */
 /** @typedef {import('../person.js').Person} Person */
@@ -45,7 +45,7 @@ function receipt(server, args) {
         ...receiptAddress(server, args, who), id: ids[0], t: time, type: type === 'delivery' ? undefined : type,
         ...recipient ? { recipient } : {}
     }, receiptContent(server, { ...args, time }))
-    for (const companion of world.account(account).devices()) enqueue(companion, stanza)
+    enqueueForAll(world.account(account), stanza)
     return { ids, type, time }
 }
 
@@ -59,7 +59,7 @@ function call({ world }, args) {
         group: args.group, what: args.what ?? 'offer', reason: args.reason, video: args.video ?? false,
         addressing: args.addressing ?? 'pn', alt: args.alt ?? true
     })
-    for (const companion of world.account(args.account).devices()) enqueue(companion, stanza)
+    enqueueForAll(world.account(args.account), stanza)
     return { id, time, what: children(stanza)[0].tag }
 }
 
