@@ -104,13 +104,13 @@ export class Endpoint {
 
     /**
      * Encrypt. As in Signal, every message is a `pkmsg` until the peer has answered, so that their order does not
-     * matter; here a receipt is an answer, unless `keepPreKey`.
-     * @param {string} peer @param {Uint8Array} plaintext @param {boolean} [keepPreKey]
+     * matter; here a receipt is an answer.
+     * @param {string} peer @param {Uint8Array} plaintext
      * @returns {Promise<{type: 'pkmsg' | 'msg', ciphertext: Buffer}>}
      */
-    async encrypt(peer, plaintext, keepPreKey = false) {
+    async encrypt(peer, plaintext) {
         const cipher = new libsignal.SessionCipher(this.store, address(peer))
-        if (this.answered.has(peer) && !keepPreKey) delete this.sessions.get(peer).getOpenSession()?.pendingPreKey
+        if (this.answered.has(peer)) delete this.sessions.get(peer).getOpenSession()?.pendingPreKey
         const { type, body } = await cipher.encrypt(Buffer.from(plaintext))
         return { type: type === 3 ? 'pkmsg' : 'msg', ciphertext: Buffer.from(body, 'binary') }
     }

@@ -12,7 +12,7 @@ import { node } from './nodes.js'
  *   id: string, time: number, sender: Person, chat: Person | Group, fromMe: boolean,
  *   addressing: 'pn' | 'lid', alt: boolean, message: proto.IMessage,
  *   encryption: 'signal' | 'plaintext' | 'none' | 'sender-key',
- *   unavailable?: string, corrupt?: boolean, keepPreKey?: boolean, peer?: boolean,
+ *   unavailable?: string, corrupt?: boolean, peer?: boolean,
  *   attrs?: Record<string, string>, stanza?: BinaryNode
  * }} Outgoing
  */
@@ -71,7 +71,7 @@ async function pairwise(outgoing, companion, message, extra = {}) {
     const { phone } = outgoing.sender
     const peer = companion.address
     if (!phone.hasSession(peer)) await phone.startSession(peer, companion.takeBundle())
-    const { type, ciphertext } = await phone.encrypt(peer, encodeWAMessage(message), outgoing.keepPreKey)
+    const { type, ciphertext } = await phone.encrypt(peer, encodeWAMessage(message))
     return node('enc', { v: 2, type, ...extra }, outgoing.corrupt ? spoil(ciphertext) : ciphertext)
 }
 

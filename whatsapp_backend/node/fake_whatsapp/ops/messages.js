@@ -46,8 +46,7 @@ function outgoing(server, args) {
         id, time, sender, chat, fromMe, addressing, alt: args.alt ?? true,
         message: change?.message ?? content(args, server.cdn, id),
         encryption: args.encryption ?? usual, unavailable: args.unavailable,
-        corrupt: args.corrupt, keepPreKey: args.keep_prekey,
-        attrs: { ...change?.edit && { edit: change.edit }, ...args.attrs }
+        corrupt: args.corrupt, attrs: { ...change?.edit && { edit: change.edit }, ...args.attrs }
     }
 }
 
