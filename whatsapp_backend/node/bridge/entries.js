@@ -1,5 +1,6 @@
 /** What goes into the journal. Nothing here throws: what cannot be read becomes an entry that says so. */
-import { jidNormalizedUser, proto } from './engine.js'
+import { proto } from './engine.js'
+import { bare } from './identities.js'
 import {
     headOf, keyPayload, messageOf, messagePayload, noticeOf, noticePayload, resentIn, webPayload, webRaw
 } from './messages.js'
@@ -204,8 +205,8 @@ function debtPayload({ attrs, content }, { reason, detail, me }) {
     const viewOnce = unavailable.some(child => child.attrs.type === 'view_once')
     /** @type {any} */
     const key = { ...head.key, isViewOnce: viewOnce }
-    key.remoteJid = jidNormalizedUser(key.remoteJid) || key.remoteJid
-    key.participant = jidNormalizedUser(key.participant) || key.participant
+    key.remoteJid = bare(key.remoteJid)
+    key.participant = bare(key.participant)
     return tidy({
         key: keyPayload(key),
         messageTimestamp: Number(attrs.t) || 0,

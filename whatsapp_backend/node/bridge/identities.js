@@ -3,7 +3,7 @@
  * the engine would refuse the message, which was never journaled; without the answer it merely decrypts under the
  * identity that it has.
  */
-import { areJidsSameUser, isLidUser } from './engine.js'
+import { areJidsSameUser, isLidUser, jidNormalizedUser } from './engine.js'
 
 /** @typedef {ReturnType<typeof import('./engine.js').makeLibSignalRepository>} Repository */
 /** @typedef {{lid: string, pn: string}} Mapping */
@@ -69,6 +69,12 @@ function isMixedUp({ lid, pn }, me) {
     const [mine, number] = isLidUser(lid) ? [lid, pn] : [pn, lid]
     return areJidsSameUser(mine, me.lid) !== areJidsSameUser(number, me.id)
 }
+
+/**
+ * Without a device; what is no JID stays as it is.
+ * @param {string | undefined} jid
+ */
+export const bare = jid => jidNormalizedUser(jid) || jid
 
 /**
  * Whether it is us, under either identity.

@@ -1,6 +1,6 @@
 /** What receipts, notifications and calls tell, under every identity that their attributes name. */
-import { isJidGroup, isLidUser, jidNormalizedUser } from './engine.js'
-import { isUs } from './identities.js'
+import { isJidGroup, isLidUser } from './engine.js'
+import { bare, isUs } from './identities.js'
 import { children } from './stanzas.js'
 import { tidy } from './tidy.js'
 
@@ -12,9 +12,6 @@ import { tidy } from './tidy.js'
  * What else is known of the key of a message that the engine derives.
  * @typedef {{of: string, key: Record<string, string>}} Known `of`: whom it is about
  */
-
-/** @param {string | undefined} jid */
-const bare = jid => jidNormalizedUser(jid) || jid
 
 /**
  * The other identity of somebody, where one of these attributes tells it.
