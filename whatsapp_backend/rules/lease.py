@@ -114,6 +114,34 @@ def lapse(state: State, now_s: float) -> State:
 # -- What is free, as the stores decide it inside their transactions ---------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taking:
+    """What comes of a taking: whose the accounts are now, the terms to be written, and whose heartbeats end."""
+
+    sightings: dict[str, Sighting]
+    begun: tuple[Term, ...]
+    dead: frozenset[str]
+
+
+def taking(
+    terms: Mapping[str, Term | None], beats: Mapping[str, Heartbeat], instance: Instance, *, ttl_s: float
+) -> Taking:
+    """Begin a term of each account that is free. `beats` are the heartbeats of the terms' holders, where there are."""
+    sightings: dict[str, Sighting] = {}
+    begun: list[Term] = []
+    dead: set[str] = set()
+    for account, term in terms.items():
+        beat = beats.get(term.holder) if term else None
+        if term and (is_own(term, instance) or not is_free(term, beat, instance, ttl_s=ttl_s)):
+            sightings[account] = Sighting(term=term, era=beat.era if beat else 0)
+            continue
+        if term and beat:
+            dead.add(term.holder)
+        begun.append(next_term(account, term, instance))
+        sightings[account] = Sighting(term=begun[-1])
+    return Taking(sightings=sightings, begun=tuple(begun), dead=frozenset(dead))
+
+
 def is_free(term: Term | None, heartbeat: Heartbeat | None, instance: Instance, *, ttl_s: float) -> bool:
     """Whether an instance may take an account that is not its own already."""
     if term is None or heartbeat is None or heartbeat.age_s > ttl_s:

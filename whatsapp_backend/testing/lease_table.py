@@ -39,19 +39,12 @@ class LeaseTable:
     def take(self, instance: Instance, accounts: Sequence[str], *, ttl_s: float, now_s: float) -> dict[str, Sighting]:
         """Begin a term of each account that is free."""
         before = {account: self.terms.get(account) for account in accounts}
-        beats = {term.holder: self._heartbeat(term.holder, now_s) for term in before.values() if term}
-        sightings: dict[str, Sighting] = {}
-        for account, term in before.items():
-            beat = beats[term.holder] if term else None
-            if lease.is_own(term, instance) or not lease.is_free(term, beat, instance, ttl_s=ttl_s):
-                assert term is not None
-                sightings[account] = Sighting(term=term, era=beat.era if beat else 0)
-                continue
-            if term:
-                self._beating.pop(term.holder, None)
-            self.terms[account] = lease.next_term(account, term, instance)
-            sightings[account] = Sighting(term=self.terms[account])
-        return sightings
+        beats = self.look([term.holder for term in before.values() if term], now_s=now_s)
+        taking = lease.taking(before, beats, instance, ttl_s=ttl_s)
+        self.terms.update({term.account: term for term in taking.begun})
+        for holder in taking.dead:
+            del self._beating[holder]
+        return taking.sightings
 
     def look(self, holders: Sequence[str], *, now_s: float) -> dict[str, Heartbeat]:
         """The heartbeats that are there."""

@@ -113,22 +113,12 @@ class FirestoreLeases:
         terms = {account: _term(account, found) for account in accounts}
         holders = sorted({term.holder for term in terms.values() if term and term.holder})
         beats = _heartbeats(holders, await transaction.read([documents.instance_path(holder) for holder in holders]))
-        sightings: dict[str, Sighting] = {}
-        writes: dict[str, Any] = {}
-        for account, term in terms.items():
-            beat = beats.get(term.holder) if term else None
-            if term and (lease.is_own(term, instance) or not lease.is_free(term, beat, instance, ttl_s=ttl_s)):
-                sightings[account] = Sighting(term=term, era=beat.era if beat else 0)
-                continue
-            if term and beat:
-                dead = documents.instance_path(term.holder)
-                writes[dead] = self._transactions.deletion(dead)
-            begun = lease.next_term(account, term, instance)
-            sightings[account] = Sighting(term=begun)
-            writes[account] = self._transactions.message(documents.term_write(begun))
-        if writes:
-            await transaction.commit(list(writes.values()))
-        return sightings
+        taking = lease.taking(terms, beats, instance, ttl_s=ttl_s)
+        if taking.begun:
+            deletions = [self._transactions.deletion(documents.instance_path(holder)) for holder in sorted(taking.dead)]
+            begun = [self._transactions.message(documents.term_write(term)) for term in taking.begun]
+            await transaction.commit([*deletions, *begun])
+        return taking.sightings
 
     async def _give(self, transaction: Transaction, instance: Instance, terms: Sequence[Term]) -> None:
         own = documents.instance_path(instance.id)
