@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from whatsapp_backend.clock import Clock
+from whatsapp_backend.clock import Clock, within
 from whatsapp_backend.domain.leases import RunLock, Term
 from whatsapp_backend.errors import DocumentsUnavailable, LeaseLost
 from whatsapp_backend.ports import RunLocks
@@ -73,23 +73,14 @@ class _Keeper:
         """Renew until the lock is lost. One failed call changes nothing; the life's end does, whatever hangs then."""
         while (left_s := self._until_s - self._clock.monotonic_s()) > 0:
             await self._clock.sleep(min(left_s, self._life_s / RENEWALS))
-            async with asyncio.TaskGroup() as tasks:
-                renewing = tasks.create_task(self._renewed(), name="renew lock")
-                ending = tasks.create_task(self._clock.sleep(self._until_s - self._clock.monotonic_s()))
-                await asyncio.wait([renewing, ending], return_when=asyncio.FIRST_COMPLETED)
-                lost = renewing.done() and not renewing.result()
-                renewing.cancel()
-                ending.cancel()
-            if lost:
-                return
+            await within(self._clock, self._until_s - self._clock.monotonic_s(), self._renew())
 
-    async def _renewed(self) -> bool:
+    async def _renew(self) -> None:
         started_s = self._clock.monotonic_s()
         try:
             await self._locks.renew(self._term, self._lock, life_s=self._life_s)
+            self._until_s = started_s + self._life_s
         except LeaseLost:
-            return False
+            self._until_s = started_s
         except DocumentsUnavailable:
-            return True
-        self._until_s = started_s + self._life_s
-        return True
+            pass
