@@ -10,6 +10,7 @@ from whatsapp_backend.domain.leases import Instance, RunLock, Term
 from whatsapp_backend.domain.moments import at_ms, ms_at
 from whatsapp_backend.domain.writes import Write
 from whatsapp_backend.rules.document_ids import encoded
+from whatsapp_backend.rules.stored import typed
 
 _NS_PER_MS = 1_000_000
 _ERAS_PER_MS = 1_000
@@ -48,8 +49,7 @@ def count_given(instance: Instance, given: int) -> Write:
 
 def given_of(fields: Mapping[str, Any]) -> int:
     """How often it gave up accounts since it was made."""
-    given = fields.get("given")
-    return given if isinstance(given, int) else 0
+    return typed(fields, "given", int) or 0
 
 
 def era_of(fields: Mapping[str, Any]) -> int:
@@ -71,13 +71,12 @@ def term_write(term: Term) -> Write:
 
 def term_of(account: str, fields: Mapping[str, Any]) -> Term:
     """A term, whatever somebody has made of its document: what is no term is nobody's."""
-    token = fields.get("token")
     return Term(
         account=account,
-        holder=_text(fields, "holder"),
-        token=token if isinstance(token, int) else 0,
-        nonce=_text(fields, "nonce"),
-        home=_text(fields, "home"),
+        holder=typed(fields, "holder", str) or "",
+        token=typed(fields, "token", int) or 0,
+        nonce=typed(fields, "nonce", str) or "",
+        home=typed(fields, "home", str) or "",
     )
 
 
@@ -97,21 +96,15 @@ def lock_write(lock: RunLock) -> Write:
 
 def lock_of(account: str, fields: Mapping[str, Any], *, updated_at_ns: int) -> RunLock:
     """A lock, also an older system's. One that does not say when it ends has ended."""
-    token, started = fields.get("token"), fields.get("startedAt")
     return RunLock(
         account=account,
-        owner=_text(fields, "ownerId"),
-        kind=_text(fields, "kind"),
-        run=_text(fields, "run"),
-        token=token if isinstance(token, int) else None,
+        owner=typed(fields, "ownerId", str) or "",
+        kind=typed(fields, "kind", str) or "",
+        run=typed(fields, "run", str) or "",
+        token=typed(fields, "token", int),
         expires_at_ms=_ms(fields.get("expiresAtMs", fields.get("expiresAt"))) or 0,
-        started_at_ms=_ms(started) or updated_at_ns // _NS_PER_MS,
+        started_at_ms=_ms(fields.get("startedAt")) or updated_at_ns // _NS_PER_MS,
     )
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def _ms(value: object) -> int | None:
