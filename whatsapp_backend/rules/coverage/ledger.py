@@ -15,7 +15,7 @@ from whatsapp_backend.rules.coverage.epochs import Claims
 from whatsapp_backend.rules.coverage.gaps import hole_of, reconciled
 from whatsapp_backend.rules.coverage.intervals import Stretch, unknown
 from whatsapp_backend.rules.coverage.pages import page_older, page_spans, to_the_beginning
-from whatsapp_backend.rules.coverage.threads import bounds, cover_of_thread, covers_of, proven
+from whatsapp_backend.rules.coverage.threads import bounds, cover_of_thread, covered, covers_of, proven
 
 NO_MORE = 1
 """The phone's word that nothing older is left (`endOfHistoryTransferType`)."""
@@ -29,9 +29,10 @@ def to_look_at(coverage: Coverage, claims: Claims) -> tuple[Stretch, ...]:
 def settled(coverage: Coverage, claims: Claims, around: Iterable[Around], now_ms: int) -> Coverage:
     """The coverage with the gaps that follow. `around` answers `to_look_at`."""
     held = bounds(around)
-    cover = cover_of_thread(coverage, claims, held)
+    covers = covers_of(coverage, claims, held)
+    cover = covered(coverage, covers)
     holes = [hole for one in unknown(cover) if (hole := hole_of(cover, one, _near(one, held)))]
-    return reconciled(coverage, holes, covers_of(coverage, claims, held), claims, now_ms)
+    return reconciled(coverage, holes, covers, claims, now_ms)
 
 
 def _near(stretch: Stretch, held: Sequence[Held]) -> Around:

@@ -43,8 +43,13 @@ def covers_of(coverage: Coverage, claims: Claims, held: Iterable[Held] = ()) -> 
 
 
 def cover_of_thread(coverage: Coverage, claims: Claims, held: Iterable[Held] = ()) -> Cover:
-    """What is known of this thread. A message that is owed is known to be missing: it splits what it lies in."""
-    cover = joined(*covers_of(coverage, claims, held).values())
+    """What is known of this thread."""
+    return covered(coverage, covers_of(coverage, claims, held))
+
+
+def covered(coverage: Coverage, covers: Mapping[Proof, Cover]) -> Cover:
+    """What all proofs claim together. A message that is owed is known to be missing: it splits what it lies in."""
+    cover = joined(*covers.values())
     for point in coverage.owed:
         cover = without(cover, point.second, point.second + 1)
     return cover
