@@ -101,11 +101,9 @@ def united(into: Coverage, other: Coverage, *, other_empty: bool, into_empty: bo
     if into_empty:
         intervals = other.intervals
     else:
-        claims, others = by_proof(into.intervals), by_proof(other.intervals)
-        total, total_other = joined(*claims.values()), joined(*others.values())
-        intervals = tuple(
-            one for proof in claims for one in intervals_of(both(both(claims[proof], total), total_other), proof)
-        )
+        others = joined(*by_proof(other.intervals).values())
+        claims = by_proof(into.intervals)
+        intervals = tuple(one for proof, cover in claims.items() for one in intervals_of(both(cover, others), proof))
     return replace(
         into,
         intervals=normal(intervals),
