@@ -21,6 +21,7 @@ from whatsapp_backend.domain.coverage import (
     Held,
     Point,
 )
+from whatsapp_backend.rules.requests import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -76,7 +77,7 @@ class MemoryLedger:
             and (due is None or due.has(gap))
             and above[0] <= gap.above.ms <= above[1]
         ]
-        return sorted(found, key=lambda gap: (gap.below is None, -gap.above.ms, gap.thread, gap.number))[:limit]
+        return in_turn(found)[:limit]
 
     async def around(self, thread: str, ranges: Sequence[tuple[int, int]]) -> list[Around]:
         """See the port."""
