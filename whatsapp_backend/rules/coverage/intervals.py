@@ -33,7 +33,11 @@ class Cover:
 
     def claims(self, at: Point) -> bool:
         """Whether a message of this second would have to be here, whatever its place in it."""
-        return any(first <= at.second < last for first, last in self.whole)
+        return self.run_at(at.second) is not None
+
+    def run_at(self, second: int) -> Range | None:
+        """The whole run that this second lies in."""
+        return next((run for run in self.whole if run[0] <= second < run[1]), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +132,15 @@ def bottom(cover: Cover, at: Point) -> Point:
     """The place down to which everything from here is covered: a message, or the beginning of a second."""
     while True:
         if at.id:
-            run = next((first for first, last in cover.whole if first <= at.second < last), None)
+            run = cover.run_at(at.second)
             below = _walk(cover.links, at.second, at.id, down=True)
             if run is None and _START not in below:
                 return _at(at.second, _lowest(cover, at.second, below))
-            at = _at(at.second if run is None else run)
+            at = _at(run[0] if run else at.second)
             continue
-        run = next((first for first, last in cover.whole if last == at.second), None)
-        if run is not None:
-            at = _at(run)
+        run = next((run for run in cover.whole if run[1] == at.second), None)
+        if run:
+            at = _at(run[0])
             continue
         below = _walk(cover.links, at.second - 1, _END, down=True) - {_END}
         return _at(at.second - 1, _lowest(cover, at.second - 1, below)) if below else at

@@ -135,11 +135,11 @@ def _withdrawn(coverage: Coverage, claims: Claims, point: Point) -> Coverage:
     doubts: list[Doubt] = list(coverage.doubts)
     wrong = 0
     for proof, cover in by_proof(coverage.intervals).items():
-        run = _run(cover, point)
+        run = cover.run_at(point.second)
         wrong += run is not None
         kept += intervals_of(without(cover, *run) if run else cover, proof)
     for cover in claims.covers.values():
-        run = _run(_undoubted(coverage, cover), point)
+        run = _undoubted(coverage, cover).run_at(point.second)
         if run:
             wrong += 1
             doubts.append(Doubt(run[0] * SECOND_MS, run[1] * SECOND_MS, Reason.WITHDRAWN))
@@ -148,7 +148,3 @@ def _withdrawn(coverage: Coverage, claims: Claims, point: Point) -> Coverage:
     return replace(
         coverage, intervals=normal(kept), doubts=tuple(sorted(set(doubts))), withdrawn=coverage.withdrawn + wrong
     )
-
-
-def _run(cover: Cover, point: Point) -> Range | None:
-    return next((run for run in cover.whole if run[0] <= point.second < run[1]), None)
