@@ -44,7 +44,7 @@ class FirestoreLeases:
             message.current_document.exists = True
         try:
             with _as_unavailable():
-                await self._transactions.commit_alone([message])
+                await self._transactions.commit([message])
         except _NotThereError:
             return False
         return True
@@ -59,7 +59,7 @@ class FirestoreLeases:
     async def look(self, holders: Sequence[str]) -> dict[str, Heartbeat]:
         """The heartbeats that are there."""
         with _as_unavailable():
-            found = await self._transactions.alone([documents.instance_path(holder) for holder in holders])
+            found = await self._transactions.read([documents.instance_path(holder) for holder in holders])
         return _heartbeats(holders, found)
 
     async def give(self, instance: Instance, terms: Sequence[Term]) -> None:
@@ -71,7 +71,7 @@ class FirestoreLeases:
         """End the heartbeat."""
         with _as_unavailable():
             deletion = self._transactions.deletion(documents.instance_path(instance.id))
-            await self._transactions.commit_alone([deletion])
+            await self._transactions.commit([deletion])
 
     async def write(self, term: Term, writes: Sequence[Write]) -> list[Outcome]:
         """Write while the term is in force."""

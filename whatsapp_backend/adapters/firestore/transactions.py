@@ -53,14 +53,14 @@ class Transactions:
     """Begins them. Raises what gRPC raises: what it means depends on what was to be done."""
 
     def __init__(self, client: AsyncClient, operations: Operations, *, timeout_s: float) -> None:
-        self.operations = operations
-        self.calls = Calls(client)
-        self.timeout_s = timeout_s
-        self.batch_get = self.calls.stream("BatchGetDocuments", answer=messages.BatchGetDocumentsResponse.pb())
-        self.send_commit = self.calls.unary("Commit", answer=messages.CommitResponse.pb())
-        self._begin = self.calls.unary("BeginTransaction", answer=messages.BeginTransactionResponse.pb())
-        self._rollback = self.calls.unary("Rollback", answer=_Nothing)
-        self._encoder = encoding.Encoder(self.calls.documents)
+        self._operations = operations
+        self._calls = Calls(client)
+        self._timeout_s = timeout_s
+        self._batch_get = self._calls.stream("BatchGetDocuments", answer=messages.BatchGetDocumentsResponse.pb())
+        self._commit = self._calls.unary("Commit", answer=messages.CommitResponse.pb())
+        self._begin = self._calls.unary("BeginTransaction", answer=messages.BeginTransactionResponse.pb())
+        self._rollback = self._calls.unary("Rollback", answer=_Nothing)
+        self._encoder = encoding.Encoder(self._calls.documents)
         self._ending: set[asyncio.Task[None]] = set()
 
     async def run(self, work: Callable[[Transaction], Awaitable[_Result]]) -> _Result:
@@ -78,13 +78,26 @@ class Transactions:
                 self._end(transaction)
         raise AssertionError  # pragma: no cover -- the last attempt returns or raises
 
-    async def alone(self, paths: Sequence[str]) -> dict[str, Snapshot]:
-        """Read without a transaction, and without locks."""
-        return await self.read(self._get(paths))
+    async def read(self, paths: Sequence[str], transaction: bytes = b"") -> dict[str, Snapshot]:
+        """Read; without a transaction also without locks."""
+        root = self._calls.documents
+        request = _GetRequest(database=self._calls.database, documents=[f"{root}/{path}" for path in paths])
+        if transaction:  # part of a `oneof`: an empty one would be another request than none
+            request.transaction = transaction
+        self._operations.rpcs += 1
+        self._operations.reads += len(paths)
+        found: dict[str, Snapshot] = {}
+        answers = self._batch_get(request.SerializeToString(), timeout=self._timeout_s, metadata=self._calls.metadata)
+        async for answer in answers:
+            self._note(answer, found)
+        return found
 
-    async def commit_alone(self, writes: Sequence[Any]) -> None:
-        """Write without having read."""
-        await self._commit(_CommitRequest(database=self.calls.database, writes=writes))
+    async def commit(self, writes: Sequence[Any], transaction: bytes = b"") -> None:
+        """Write all of these or none; without a transaction whatever was read before."""
+        request = _CommitRequest(database=self._calls.database, writes=writes, transaction=transaction)
+        self._operations.rpcs += 1
+        self._operations.writes += len(writes)
+        await self._commit(request.SerializeToString(), timeout=self._timeout_s, metadata=self._calls.metadata)
 
     def message(self, write: Write) -> Any:
         """A write. Raises Unencodable."""
@@ -92,48 +105,17 @@ class Transactions:
 
     def deletion(self, path: str) -> Any:
         """The end of a document; nothing where there is none."""
-        return _WriteMessage(delete=f"{self.calls.documents}/{path}")
-
-    # -- For the transactions of this ------------------------------------------------------------------------------
-
-    async def read(self, request: Any) -> dict[str, Snapshot]:
-        """Ask for documents."""
-        self.operations.rpcs += 1
-        self.operations.reads += len(request.documents)
-        found: dict[str, Snapshot] = {}
-        answers = self.batch_get(request.SerializeToString(), timeout=self.timeout_s, metadata=self.calls.metadata)
-        async for answer in answers:
-            self._note(answer, found)
-        return found
-
-    async def read_in(self, transaction: Transaction, paths: Sequence[str]) -> dict[str, Snapshot]:
-        """Read in a transaction."""
-        request = self._get(paths)
-        request.transaction = transaction.id
-        return await self.read(request)
-
-    async def commit_in(self, transaction: Transaction, writes: Sequence[Any]) -> None:
-        """Commit a transaction."""
-        await self._commit(_CommitRequest(database=self.calls.database, writes=writes, transaction=transaction.id))
+        return _WriteMessage(delete=f"{self._calls.documents}/{path}")
 
     async def _begun(self, before: bytes) -> bytes:
-        request = _BeginRequest(database=self.calls.database)
+        request = _BeginRequest(database=self._calls.database)
         request.options.read_write.retry_transaction = before
-        self.operations.rpcs += 1
-        answer = await self._begin(request.SerializeToString(), timeout=self.timeout_s, metadata=self.calls.metadata)
+        self._operations.rpcs += 1
+        answer = await self._begin(request.SerializeToString(), timeout=self._timeout_s, metadata=self._calls.metadata)
         return bytes(answer.transaction)
 
-    async def _commit(self, request: Any) -> None:
-        self.operations.rpcs += 1
-        self.operations.writes += len(request.writes)
-        await self.send_commit(request.SerializeToString(), timeout=self.timeout_s, metadata=self.calls.metadata)
-
-    def _get(self, paths: Sequence[str]) -> Any:
-        root = self.calls.documents
-        return _GetRequest(database=self.calls.database, documents=[f"{root}/{path}" for path in paths])
-
     def _note(self, answer: Any, found: dict[str, Snapshot]) -> None:
-        root, read_at_ns = self.calls.documents, decoding.nanoseconds(answer.read_time)
+        root, read_at_ns = self._calls.documents, decoding.nanoseconds(answer.read_time)
         if answer.HasField("found"):
             document = decoding.document(answer.found, root=root)
             found[document.path] = Snapshot(document=document, read_at_ns=read_at_ns)
@@ -149,9 +131,9 @@ class Transactions:
         ending.add_done_callback(self._ending.discard)
 
     async def _roll_back(self, transaction: bytes) -> None:
-        request = _RollbackRequest(database=self.calls.database, transaction=transaction)
+        request = _RollbackRequest(database=self._calls.database, transaction=transaction)
         with contextlib.suppress(grpc.aio.AioRpcError, grpc.aio.UsageError):  # it ends by itself then, only later
-            await self._rollback(request.SerializeToString(), timeout=self.timeout_s, metadata=self.calls.metadata)
+            await self._rollback(request.SerializeToString(), timeout=self._timeout_s, metadata=self._calls.metadata)
 
 
 class Transaction:
@@ -164,11 +146,11 @@ class Transaction:
 
     async def read(self, paths: Sequence[str]) -> dict[str, Snapshot]:
         """Read, and see that nobody changes it until the end."""
-        return await self._all.read_in(self, paths) if paths else {}
+        return await self._all.read(paths, self.id) if paths else {}
 
     async def commit(self, writes: Sequence[Any]) -> None:
         """Carry out all of these, or raise. An error other than ABORTED leaves open whether it did."""
-        await self._all.commit_in(self, writes)
+        await self._all.commit(writes, self.id)
         self.committed = True
 
 
