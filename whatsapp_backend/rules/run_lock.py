@@ -26,6 +26,11 @@ def is_own(lock: RunLock | None, own: RunLock) -> bool:
     return lock is not None and (lock.run, lock.owner, lock.token) == (own.run, own.owner, own.token)
 
 
+def renewed(lock: RunLock, *, life_s: float, now_ms: int) -> RunLock:
+    """The same lock, to live so long from now on."""
+    return replace(lock, expires_at_ms=now_ms + int(life_s * 1000))
+
+
 def made(term: Term, current: RunLock | None, *, kind: str, run: str, life_s: float, now_ms: int) -> RunLock:
     """The lock of a run from now on; asked for again, it has begun when it began."""
     lock = RunLock(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 
 from whatsapp_backend.domain.leases import Heartbeat, Instance, RunLock, Sighting, Term
@@ -83,7 +83,8 @@ class LeaseTable:
         self.demand(term)
         if not run_lock.is_own(self.locks.get(lock.account), lock):
             raise LeaseLost
-        self.locks[lock.account] = renewed = replace(lock, expires_at_ms=int((now_s + life_s) * 1000))
+        renewed = run_lock.renewed(lock, life_s=life_s, now_ms=int(now_s * 1000))
+        self.locks[lock.account] = renewed
         return renewed
 
     def unlock(self, lock: RunLock) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -146,7 +145,7 @@ class FirestoreLeases:
         found = await self._read_lock(transaction, term)
         if not run_lock.is_own(_lock(lock.account, found), lock):
             raise LeaseLost
-        renewed = replace(lock, expires_at_ms=_now_ms(lock.account, found) + int(life_s * 1000))
+        renewed = run_lock.renewed(lock, life_s=life_s, now_ms=_now_ms(lock.account, found))
         await transaction.commit([self._transactions.message(documents.lock_write(renewed))])
         return renewed
 
