@@ -41,11 +41,13 @@ class FirestoreLeases:
         message = self._transactions.message(make(instance))
         if not register:
             message.current_document.exists = True
-        try:
-            with _as_unavailable():
+        with _as_unavailable():
+            try:
                 await self._transactions.commit([message])
-        except _NotThereError:
-            return False
+            except grpc.aio.AioRpcError as error:
+                if register or error.code() is not _NOT_FOUND:  # registering has no condition: no database
+                    raise
+                return False
         return True
 
     async def take(self, instance: Instance, accounts: Sequence[str], *, ttl_s: float) -> dict[str, Sighting]:
@@ -160,17 +162,12 @@ class FirestoreLeases:
         return found
 
 
-class _NotThereError(DocumentsUnavailable):
-    """There is no such document."""
-
-
 @contextmanager
 def _as_unavailable() -> Iterator[None]:
     try:
         yield
     except grpc.aio.AioRpcError as error:
-        kind = _NotThereError if error.code() is _NOT_FOUND else DocumentsUnavailable
-        raise kind(f"Firestore does not answer for leases: {describe(error)}") from error
+        raise DocumentsUnavailable(f"Firestore does not answer for leases: {describe(error)}") from error
 
 
 def _term(account: str, found: dict[str, Snapshot]) -> Term | None:
