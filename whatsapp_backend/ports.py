@@ -17,6 +17,7 @@ from whatsapp_backend.domain.coverage import (
     Point,
 )
 from whatsapp_backend.domain.frames import Find, Get, State
+from whatsapp_backend.domain.jobs import Job
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
 from whatsapp_backend.domain.leases import Heartbeat, Instance, RunLock, Sighting, Term
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
@@ -168,6 +169,22 @@ class Ledger(Protocol):
 
         Messages of threads that have no coverage, before this change or in it, are not kept.
         """
+
+
+class Jobs(Protocol):
+    """What was run, is running and is to run."""
+
+    async def put_job(self, job: Job) -> None:
+        """Keep it, new or changed. Raises StoreUnwell."""
+
+    async def job(self, id: str) -> Job | None:
+        """One of them."""
+
+    async def jobs(self, account: str | None = None, *, limit: int, before_ms: int = ENDLESS_MS) -> list[Job]:
+        """The newest ones of an account, or of all, that were created before a moment."""
+
+    async def unfinished_jobs(self) -> list[Job]:
+        """All that have not ended, oldest first."""
 
 
 class Consumers(Protocol):

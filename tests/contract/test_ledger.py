@@ -7,6 +7,7 @@ import pytest
 from whatsapp_backend.domain.coverage import (
     BEGINNING,
     Around,
+    Asked,
     Asking,
     Chunk,
     Coverage,
@@ -108,6 +109,25 @@ async def test_how_a_phone_answers_and_which_chunks_came_is_remembered(store):
     ledger = await store.account_ledger(ANA)
     assert (ledger.asking, ledger.chunks) == (asking, chunks)
     assert (await store.account_ledger(BEN)).chunks == ()
+
+
+async def test_a_request_is_remembered_with_its_gap_until_it_is_answered(store):
+    whole = gap(2, cursor=Point(5, "c"), tried=1, state=GapState.FILLING)
+    first = Asked(account=ANA, id="R1", gap=whole, anchor=Point(90_000, "M9"), count=50, asked_at_ms=8)
+    second = replace(first, id="R2", gap=gap(below=None), asked_at_ms=7)
+    await keep(store, coverages=(coverage(),), asked=(first, second))
+    await keep(store, asked=(replace(first, older=3),))
+    assert (await store.account_ledger(ANA)).asked == (second, replace(first, older=3))
+    assert (await store.account_ledger(BEN)).asked == ()
+    await keep(store, answered=(second,))
+    assert [one.id for one in (await store.account_ledger(ANA)).asked] == ["R1"]
+
+
+async def test_a_request_of_a_thread_that_is_another_now_is_not_shown(store):
+    one = Asked(account=ANA, id="R1", gap=gap(), anchor=Point(9, "M9"), count=50, asked_at_ms=8)
+    await keep(store, coverages=(coverage(), coverage(OTHER)), asked=(one,))
+    await store.advance(Progress(consumer="documents", moved=(Moved(path=THREAD, to=OTHER),)))
+    assert (await store.account_ledger(ANA)).asked == ()
 
 
 async def test_a_coverage_comes_back_as_it_was_given(store):

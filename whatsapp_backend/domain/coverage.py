@@ -242,6 +242,22 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request to the phone, kept from before it is sent until its answer has come, however late.
+
+    Up to `count` messages older than `anchor` were asked for, for a gap as it was then; `older` of them have come.
+    """
+
+    account: str
+    id: str
+    gap: Gap
+    anchor: Point
+    count: int
+    asked_at_ms: int
+    older: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerChange:
     """What a window, a connection or an answer changed, to be made durable in one transaction."""
 
@@ -255,14 +271,20 @@ class LedgerChange:
     folded: tuple[Epoch, ...] = ()
     """Rows that others speak for now."""
     askings: tuple[Asking, ...] = ()
+    asked: tuple[Asked, ...] = ()
+    """New ones, or what has come for them."""
+    answered: tuple[Asked, ...] = ()
+    """Waited for no longer."""
     chunks: tuple[Chunk, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLedger:
-    """What is stored of an account as a whole: its epochs and chunks in order, and how its phone answers."""
+    """What is stored of an account as a whole: its epochs and chunks in order, how its phone answers, and what it was
+    asked, oldest first."""
 
     asking: Asking
+    asked: tuple[Asked, ...] = ()
     epochs: tuple[Epoch, ...] = ()
     chunks: tuple[Chunk, ...] = ()
     gaps: Mapping[GapState, int] = field(default_factory=dict)

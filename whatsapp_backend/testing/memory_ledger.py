@@ -13,6 +13,7 @@ from whatsapp_backend.domain.coverage import (
     UNCLOSED,
     AccountLedger,
     Around,
+    Asked,
     Asking,
     Chunk,
     Coverage,
@@ -38,6 +39,7 @@ class MemoryLedger:
         self._epochs: dict[tuple[str, int], Epoch] = {}
         self._chunks: dict[tuple[str, int, int], Chunk] = {}
         self._askings: dict[str, Asking] = {}
+        self._requests: dict[tuple[str, str], Asked] = {}
         self._coverages: dict[str, Coverage] = {}
         self._gaps: dict[tuple[str, int], Gap] = {}
         self._held: dict[str, dict[Point, Held]] = defaultdict(dict)
@@ -50,6 +52,16 @@ class MemoryLedger:
         self._check(writes=False)
         return AccountLedger(
             asking=self._askings.get(account, Asking(account=account)),
+            asked=tuple(
+                sorted(
+                    (
+                        one
+                        for one in self._requests.values()
+                        if one.account == account and one.gap.thread in self._coverages
+                    ),
+                    key=lambda one: (one.asked_at_ms, one.id),
+                )
+            ),
             epochs=tuple(self._epochs[key] for key in sorted(self._epochs) if key[0] == account),
             chunks=tuple(self._chunks[key] for key in sorted(self._chunks) if key[0] == account),
             gaps=Counter(gap.state for gap in self._gaps.values() if gap.account == account),
@@ -106,6 +118,11 @@ class MemoryLedger:
         for coverage in change.coverages:
             self._coverages[coverage.thread] = replace(coverage, gaps=())
             self._gaps.update({(coverage.thread, gap.number): gap for gap in coverage.gaps})
+        for asked in change.asked:
+            if asked.gap.thread in self._coverages:
+                self._requests[asked.account, asked.id] = asked
+        for asked in change.answered:
+            self._requests.pop((asked.account, asked.id), None)
         for gap in change.gaps:
             self._asked(gap)
         for held in change.held:

@@ -12,6 +12,7 @@ from whatsapp_backend.domain.coverage import (
     SHOWN,
     AccountLedger,
     Around,
+    Asked,
     Asking,
     Chunk,
     Coverage,
@@ -39,8 +40,13 @@ GAP = (
     "coverage, number, account, start_ms, end_ms, below_ms, below_id, above_ms, above_id, reason, opened_at_ms, state, "
     "closed_at_ms, closed_by, cursor_ms, cursor_id, tried, rounds, next_at_ms"
 )
+ASKED = f"id, anchor_ms, anchor_id, count, asked_at_ms, older, {GAP}"
 _EPOCHS = f"SELECT {EPOCH} FROM epoch WHERE account = ? ORDER BY number"
 _ASKING = f"SELECT {ASKING} FROM asking WHERE account = ?"
+_ASKED = (
+    f"SELECT {ASKED}, thread FROM asked JOIN (SELECT id AS key, thread FROM coverage) ON key = coverage "
+    "WHERE account = ? ORDER BY asked_at_ms, id"
+)
 _CHUNKS = "SELECT sync_type, place, progress, failed FROM chunk WHERE account = ? ORDER BY sync_type, place"
 _COUNTS = "SELECT state, count(*) FROM gap WHERE account = ? GROUP BY state"
 COVERAGE = "SELECT id, account, jid, withdrawn, gaps_ever FROM coverage WHERE thread = ?"
@@ -71,6 +77,7 @@ def of_account(connection: sqlite3.Connection, account: str) -> AccountLedger:
     asking = connection.execute(_ASKING, (account,)).fetchall()
     return AccountLedger(
         asking=Asking(**dict(zip(ASKING.split(", "), asking[0], strict=True))) if asking else Asking(account=account),
+        asked=tuple(_asked(account, row) for row in connection.execute(_ASKED, (account,)).fetchall()),
         epochs=tuple(_epoch(row) for row in connection.execute(_EPOCHS, (account,)).fetchall()),
         chunks=tuple(
             Chunk(account=account, sync_type=sync_type, order=order, progress=progress, failed=bool(failed))
@@ -164,6 +171,19 @@ def _epoch(row: Sequence[Any]) -> Epoch:
     fields = dict(zip(EPOCH.split(", "), row, strict=True))
     ending = fields.pop("ending")
     return Epoch(**fields, ending=None if ending is None else Ending(ending))
+
+
+def _asked(account: str, row: Sequence[Any]) -> Asked:
+    request, anchor_ms, anchor_id, count, asked_at_ms, older, *gap = row
+    return Asked(
+        account=account,
+        id=request,
+        gap=_gap(gap),
+        anchor=Point(anchor_ms, anchor_id),
+        count=count,
+        asked_at_ms=asked_at_ms,
+        older=older,
+    )
 
 
 def _gap(row: Sequence[Any]) -> Gap:

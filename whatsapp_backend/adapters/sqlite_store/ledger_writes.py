@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from whatsapp_backend.adapters.sqlite_store.ledger import ASKING, COVERAGE, EPOCH, GAP
+from whatsapp_backend.adapters.sqlite_store.ledger import ASKED, ASKING, COVERAGE, EPOCH, GAP
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from whatsapp_backend.domain.coverage import Chunk, Coverage, Epoch, Gap, Held, LedgerChange
+    from whatsapp_backend.domain.coverage import Asked, Chunk, Coverage, Epoch, Gap, Held, LedgerChange
     from whatsapp_backend.domain.mirror import Moved
 
 _SET_EPOCH = f"INSERT OR REPLACE INTO epoch ({EPOCH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DROP_EPOCH = "DELETE FROM epoch WHERE account = ? AND number = ?"
 _SET_ASKING = f"INSERT OR REPLACE INTO asking ({ASKING}) VALUES (?, ?, ?, ?)"
+_SET_ASKED = (
+    f"INSERT OR REPLACE INTO asked ({ASKED}) "
+    "SELECT ?, ?, ?, ?, ?, ?, id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM coverage WHERE thread = ?"
+)
+_DROP_ASKED = "DELETE FROM asked WHERE account = ? AND id = ?"
 _SET_CHUNK = "INSERT OR REPLACE INTO chunk (account, sync_type, place, progress, failed) VALUES (?, ?, ?, ?, ?)"
 _SET_COVERAGE = (
     "INSERT INTO coverage (thread, account, jid, withdrawn, gaps_ever) VALUES (?, ?, ?, ?, ?) "
@@ -55,6 +60,10 @@ def record(connection: sqlite3.Connection, change: LedgerChange) -> None:
         connection.execute(_SET_CHUNK, _chunk_row(chunk))
     for coverage in change.coverages:
         _put_coverage(connection, coverage)
+    for asked in change.asked:
+        connection.execute(_SET_ASKED, _asked_row(asked))
+    for asked in change.answered:
+        connection.execute(_DROP_ASKED, (asked.account, asked.id))
     for gap in change.gaps:
         done = (str(gap.state), gap.tried, gap.rounds, gap.next_at_ms, gap.number)
         bounds = (gap.start_ms, gap.end_ms, gap.above.ms, gap.above.id)
@@ -111,6 +120,12 @@ def _chunk_row(chunk: Chunk) -> tuple[object, ...]:
 
 def _held_row(held: Held) -> tuple[object, ...]:
     return held.at.ms, held.at.id, int(held.from_me), held.chat, held.epoch, held.thread
+
+
+def _asked_row(asked: Asked) -> tuple[object, ...]:
+    anchor = (asked.anchor.ms, asked.anchor.id)
+    _, *gap = _gap_row(0, asked.gap)
+    return (asked.id, *anchor, asked.count, asked.asked_at_ms, asked.older, *gap, asked.gap.thread)
 
 
 def _gap_row(key: int, gap: Gap) -> tuple[object, ...]:

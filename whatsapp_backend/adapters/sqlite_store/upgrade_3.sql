@@ -1,0 +1,44 @@
+-- A request to the phone and the gap it was for, as it was then. Kept before it is sent: its answer may come days later.
+CREATE TABLE asked (
+    id TEXT NOT NULL,
+    anchor_ms INTEGER NOT NULL,
+    anchor_id TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    asked_at_ms INTEGER NOT NULL,
+    older INTEGER NOT NULL,
+    coverage INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    below_ms INTEGER,
+    below_id TEXT,
+    above_ms INTEGER NOT NULL,
+    above_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    opened_at_ms INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    closed_at_ms INTEGER,
+    closed_by TEXT,
+    cursor_ms INTEGER,
+    cursor_id TEXT,
+    tried INTEGER NOT NULL,
+    rounds INTEGER NOT NULL,
+    next_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (account, id)
+) STRICT, WITHOUT ROWID;
+
+-- One run of one kind on one account. `told` is JSON text: bounds, progress and results.
+CREATE TABLE job (
+    id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    trigger TEXT NOT NULL,
+    state TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    beat_at_ms INTEGER NOT NULL,
+    ended_at_ms INTEGER,
+    told TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_of_account ON job (account, created_at_ms);
+CREATE INDEX job_unfinished ON job (created_at_ms) WHERE ended_at_ms IS NULL;
