@@ -15,6 +15,8 @@ export class Queue {
         this.last = 0
         /** @type {(() => void)[]} */
         this.waiting = []
+        /** What was thrown away, and will be announced once all the same. */
+        this.lost = 0
     }
 
     get size() {
@@ -59,6 +61,17 @@ export class Queue {
         else seqs.splice(seqs.indexOf(seq), 1)
         if (!this.entries.size) for (const wake of this.waiting.splice(0)) wake()
         return entry
+    }
+
+    /** Throw away what waits under these ids. @param {Set<string>} ids */
+    lose(ids) {
+        const gone = [...this.entries.values()].filter(({ node }) => ids.has(node.attrs.id))
+        for (const { seq, node } of gone) {
+            this.entries.delete(seq)
+            this.byId.delete(node.attrs.id)
+        }
+        this.lost += gone.length
+        return gone.length
     }
 
     clear() {
