@@ -20,7 +20,7 @@ def dumped(job: Job) -> str:
 
 def loaded(text: str) -> dict[str, Any]:
     """As it was dumped."""
-    told = orjson.loads(text)
+    told: dict[str, Any] = orjson.loads(text)
     bounds, plan = told["bounds"], told["plan"]
     return told | {
         "bounds": Bounds(**{**bounds, "chats": tuple(bounds["chats"])}),
