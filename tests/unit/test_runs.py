@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from running import BACKFILL, DAY_MS, HOUR_MS, MINUTE_MS, RECENT_SYNC, TICK_S, running
+from structlog.testing import capture_logs
 
 from whatsapp_backend.domain.coverage import Asking, LedgerChange
 from whatsapp_backend.domain.jobs import Bounds, Job, JobState, Kind, Plan, ThreadResult, Trigger, Work
@@ -160,6 +161,17 @@ class TestByThemselves:
             await place.runs.backfill_tick()
             await place.clock.advance(200)
             assert sorted(place.fill.accounts) == list(MANY)
+
+    async def test_those_in_flight_take_no_place_of_the_next_tick(self):
+        pace = replace(BACKFILL.pace, per_tick=2)
+        async with running(MANY, backfill=replace(BACKFILL, slots=1, pace=pace)) as place:
+            for account in MANY:
+                await place.owe(account)
+            for _ in range(3):
+                await place.runs.backfill_tick()
+                await place.clock.settle()
+            await place.clock.advance(200)
+            assert place.fill.accounts == list(MANY)
 
     async def test_who_waited_for_a_slot_looks_again_before_it_runs(self):
         """Its gap may have been filled, or its account lost, meanwhile."""
@@ -713,3 +725,57 @@ class TestDocument:
             await place.clock.settle()
             await place.runs.cancel(job.id)
             assert [account for account, _ in place.told] == ["a0", "a1"]
+
+
+class TestLogLines:
+    """What operators grep for: realtime|recent-sync|auto-backfill, and [backfill-lock]."""
+
+    async def lines(self, do):
+        async with running() as place:
+            with capture_logs() as logs:
+                await do(place)
+                await place.clock.advance(30)
+        return logs
+
+    async def test_an_automatic_backfill(self):
+        async def do(place):
+            await place.owe()
+            await place.runs.backfill_tick()
+
+        logs = await self.lines(do)
+        assert [line["event"] for line in logs] == [
+            "[auto-backfill] AutoBackfill tick:",
+            "[backfill-lock] acquired",
+            "[auto-backfill] Backfill start",
+            "[backfill-lock] released",
+            "[auto-backfill] Backfill end",
+        ]
+        assert logs[0]["eligibleAccounts"] == 1
+        assert {"accountId": "a", "trigger": "periodic", "holder": "one.1"}.items() <= logs[2].items()
+        assert {"accountId": "a", "threads": 1, "messages": 7, "durationMs": 20_000}.items() <= logs[4].items()
+
+    @pytest.mark.parametrize(
+        ("kind", "tag"),
+        [(Kind.RECENT_SYNC, "[recent-sync] "), (Kind.BACKFILL, "[backfill] "), (Kind.RESYNC, "[resync] ")],
+    )
+    async def test_one_by_hand_that_fails(self, kind, tag):
+        async def do(place):
+            place.fill.scripts["a"] = failing()
+            await begin(place, kind=kind)
+
+        logs = await self.lines(do)
+        assert logs[-1]["event"].startswith(tag)
+        assert {"log_level": "warning", "errorCode": "phone_unreachable"}.items() <= logs[-1].items()
+
+    async def test_a_busy_lock(self):
+        async def do(place):
+            await begin(place)
+            lock = place.leases.table.locks["a"]
+            await place.clock.advance(30)
+            await place.owe()
+            place.leases.table.locks["a"] = replace(lock, token=None, owner="old", expires_at_ms=1 << 50)
+            await place.runs.recent_sync_tick()
+
+        logs = await self.lines(do)
+        assert {"event": "[backfill-lock] busy", "holder": "old"}.items() <= logs[-2].items()
+        assert {"event": "[recent-sync] Recent-sync skipped", "reason": "lease"}.items() <= logs[-1].items()
