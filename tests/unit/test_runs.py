@@ -194,6 +194,23 @@ class TestByThemselves:
             assert len(place.fill.began) == 1
             assert place.leases.calls == ["lock"]
 
+    async def test_a_backfill_waits_for_the_recent_sync_that_began_at_the_same_moment(self):
+        """Their ticks fall together for ever: it must not always be too late."""
+
+        async def nothing(job, note):
+            await place.clock.sleep(20)
+            return Filled(work=Work())
+
+        async with running() as place:
+            place.fill.scripts["a"] = nothing
+            await place.owe()
+            for _ in range(2):
+                await place.runs.recent_sync_tick()
+                await place.clock.settle()
+                await place.runs.backfill_tick()
+            await place.clock.advance(100)
+            assert [job.kind for job in place.fill.began] == [Kind.RECENT_SYNC, Kind.BACKFILL]
+
     async def test_quiet_hours_hold_back_what_runs_by_itself_and_nothing_else(self):
         async with running() as place:
             await place.owe()

@@ -96,7 +96,7 @@ class Run:
         same: the lock ends by itself, and does not outlive the term."""
         started_s = self._near.clock.monotonic_s()
         job = self.job
-        lock = await self._near.locks.lock(term, kind=job.kind, run=job.id, life_s=self._lock_life_s)
+        lock = await self._near.locks.lock(term, kind=str(job.kind), run=job.id, life_s=self._lock_life_s)
         if lock.run != job.id:
             log.info("[backfill-lock] busy", accountId=job.account, kind=job.kind, holder=lock.owner, job=lock.run)
             raise Busy(lock.owner, lock.run)

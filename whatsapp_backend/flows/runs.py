@@ -142,6 +142,8 @@ class Runs:
 
     async def _in_turn(self, account: str, kind: Kind, trigger: Trigger) -> None:
         try:
+            if other := self._occupied.get(account):
+                await other.over.wait()  # ticks of both kinds come at the same moments: one would always be too late
             async with self._slots[kind]:
                 await self._by_itself(account, kind, trigger)
         finally:
@@ -175,7 +177,7 @@ class Runs:
         run = self._occupied.get(account)
         works = run.job.kind if run else None
         in_flight = works is kind or (not has_slot and (account, kind) in self._in_flight)
-        return replace(candidate, in_flight=in_flight, running=works is not None and works is not kind)
+        return replace(candidate, in_flight=in_flight, running=has_slot and works not in (None, kind))
 
     # -- By hand ---------------------------------------------------------------------------------------------------
 

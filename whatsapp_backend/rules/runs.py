@@ -15,7 +15,7 @@ class Skip(enum.StrEnum):
     IN_FLIGHT = "in-flight"
     """A run of this kind waits or works already."""
     RUNNING = "running"
-    """A run of another kind works on it."""
+    """A run of another kind has come between."""
     COOLDOWN_SUCCESS = "cooldown-success"
     COOLDOWN_ATTEMPT = "cooldown-attempt"
     LEASE = "lease"
