@@ -531,6 +531,17 @@ class TestEnds:
             assert (job.state, job.error_code) == (JobState.FAILED, "lease_lost")
             assert place.fill.active == []
 
+    async def test_a_lost_account_ends_it_at_once(self):
+        async with running() as place:
+            place.fill.scripts["a"] = hang
+            job = await begin(place)
+            await place.clock.settle()
+            place.runs.on_lost("b")
+            place.runs.on_lost("a")
+            await place.clock.settle()
+            assert (await place.store.job(job.id)).error_code == "lease_lost"
+            assert place.fill.active == []
+
     async def test_a_running_one_is_cancelled_and_its_lock_released(self):
         async with running() as place:
             place.fill.scripts["a"] = hang
@@ -664,6 +675,20 @@ class TestOverLives:
             assert place.fill.began == []
             await place.go_on(120, recent_sync=False)
             assert [job.id for job in place.fill.began] == ["j"]
+
+    async def test_one_that_is_just_going_on_can_be_cancelled_also_where_that_fails(self):
+        async with running() as first:
+            await first.store.put_job(self.job(first, trigger=Trigger.MANUAL))
+        async with running(before=first) as place:
+            place.leases.there_s = 1
+            place.leases.inject(LeaseFault.LOST, "lock")
+            await place.runs.resume()
+            await place.clock.settle()
+            cancelled, _ = await asyncio.gather(place.runs.cancel("j"), place.clock.advance(2))
+            assert cancelled.state is JobState.CANCELLED
+            place.leases.heal()
+            await place.go_on(180)
+            assert place.fill.began == []
 
     async def test_one_whose_account_never_connects_again_is_given_up_after_a_day(self):
         async with running() as first:

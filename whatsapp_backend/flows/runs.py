@@ -25,7 +25,7 @@ from whatsapp_backend.domain.jobs import BY_HAND, Bounds, Job, Kind, Trigger
 from whatsapp_backend.domain.leases import Term
 from whatsapp_backend.errors import AccountUnknown, Busy, DocumentsUnavailable, LeaseLost, NotConnected, StoreUnwell
 from whatsapp_backend.flows.prospects import Policy, Prospects, policies
-from whatsapp_backend.flows.run import CANCELLED, INTERRUPTED, SILENT, Fill, Run, Surroundings, Verdict, line
+from whatsapp_backend.flows.run import CANCELLED, INTERRUPTED, LOST, SILENT, Fill, Run, Surroundings, Verdict, line
 from whatsapp_backend.ports import Jobs, Ledger, RunLocks
 from whatsapp_backend.rules.runs import Candidate, Skip, choose, why_not
 
@@ -102,6 +102,11 @@ class Runs:
         if self._policies[Kind.BACKFILL].enabled and not self._stopping and account not in self._connecting:
             self._connecting.add(account)
             self._spawn(self._after_connecting(account), f"backfill soon {account}")
+
+    def on_lost(self, account: str) -> None:
+        """Another instance has the account: its run ends now, not when it finds out."""
+        if run := self._occupied.get(account):
+            run.end(LOST)
 
     async def _after_connecting(self, account: str) -> None:
         delay_s = self._rng.uniform(*_JITTER_S)
@@ -231,7 +236,7 @@ class Runs:
             if run.job.id == job_id:
                 run.end(CANCELLED)
                 await run.over.wait()
-                return run.job
+                return await self.cancel(job_id) if job_id in self._left else run.job
         return await self._jobs.job(job_id)
 
     async def _known(self, job_id: str) -> Job | None:
@@ -247,7 +252,7 @@ class Runs:
     # -- From one life to the next ---------------------------------------------------------------------------------
 
     async def resume(self) -> None:
-        """Take over what an earlier life left. Raises StoreUnwell."""
+        """Take over what an earlier life left, before anything begins in this one. Raises StoreUnwell."""
         for job in await self._jobs.unfinished_jobs():
             if job.trigger in BY_HAND:
                 self._left[job.id] = job
@@ -262,7 +267,8 @@ class Runs:
                 run.end(SILENT)
         now_ms = self._clock.wall_ms()
         for job in list(self._left.values()):
-            if now_ms - max(job.beat_at_ms, job.created_at_ms) > _PATIENCE_MS:
+            waited_ms = now_ms - max(job.beat_at_ms, job.created_at_ms)
+            if waited_ms > _PATIENCE_MS and job.id in self._left:
                 del self._left[job.id]
                 await self._give_up(self._run_of(job), _NOT_CONNECTED)
         for run in list(self._unrecorded):
