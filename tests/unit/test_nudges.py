@@ -18,7 +18,7 @@ async def test_a_tick_comes_again_and_again_whatever_became_of_the_last_one():
             enough.set()
         raise RuntimeError("broken")
 
-    async with nudging(prune=never, collect=never, ticks={"tick": (tick, 0.01)}), asyncio.timeout(10):
+    async with nudging(prune=never, collect=never, beat=never, ticks={"tick": (tick, 0.01)}), asyncio.timeout(10):
         await enough.wait()
 
 
@@ -35,6 +35,6 @@ async def test_one_that_hangs_is_not_begun_twice_and_holds_no_other_up():
             enough.set()
 
     ticks = {"hang": (hang, 0.01), "other": (other, 0.01)}
-    async with nudging(prune=never, collect=never, ticks=ticks), asyncio.timeout(10):
+    async with nudging(prune=never, collect=never, beat=never, ticks=ticks), asyncio.timeout(10):
         await enough.wait()
     assert begun == ["hang"]

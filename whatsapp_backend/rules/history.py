@@ -13,13 +13,22 @@ from whatsapp_backend.domain.journal import NewEntry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEnd:
-    """`session` names the request this answers, `end` is the phone's word on what is left (None: it said nothing)."""
+    """`session` names the request this answers. `ends` is the phone's word on what is left, by the chats as it spells
+    them; `end` the first of these (None: it said nothing)."""
 
+    notice: str
     messages: int
     result: str
     sync_type: int | None
     session: str | None
-    end: int | None
+    chunk_order: int | None
+    progress: int | None
+    ends: Mapping[str, int]
+
+    @property
+    def end(self) -> int | None:
+        """Its word where it tells of one chat only."""
+        return next(iter(self.ends.values()), None)
 
 
 def history_end(entry: NewEntry) -> HistoryEnd | None:
@@ -34,17 +43,21 @@ def history_end(entry: NewEntry) -> HistoryEnd | None:
         return None
     session = payload.get("session")
     return HistoryEnd(
+        notice=str(payload.get("notice")),
         messages=_integer(payload.get("messages")) or 0,
         result=str(payload.get("result")),
         sync_type=_integer(payload.get("syncType")),
         session=session if isinstance(session, str) and session else None,
-        end=_end(payload.get("chats")),
+        chunk_order=_integer(payload.get("chunkOrder")),
+        progress=_integer(payload.get("progress")),
+        ends=_ends(payload.get("chats")),
     )
 
 
-def _end(chats: Any) -> int | None:
-    ends = [_integer(chat.get("end")) for chat in chats if isinstance(chat, Mapping)] if isinstance(chats, list) else []
-    return next((end for end in ends if end is not None), None)
+def _ends(chats: Any) -> dict[str, int]:
+    told = [chat for chat in chats if isinstance(chat, Mapping)] if isinstance(chats, list) else []
+    ends = {str(chat.get("id")): _integer(chat.get("end")) for chat in told}
+    return {jid: end for jid, end in ends.items() if end is not None}
 
 
 def _integer(value: Any) -> int | None:

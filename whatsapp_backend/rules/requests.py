@@ -6,11 +6,10 @@ page, until the message below it is met; deep history with the oldest message of
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from whatsapp_backend.domain.coverage import Asking, Due, Gap, GapState, Held, Point
+from whatsapp_backend.domain.coverage import Asking, Due, Gap, GapState, Held, Outcome, Point
 from whatsapp_backend.rules.coverage.ledger import NO_MORE
 
 LARGEST_PAGE = 50
@@ -22,17 +21,6 @@ _FAILURES = 10
 _PAUSE_MS = 2 * 60 * 60_000
 NO_ACCESS = 3
 """The phone's word that it has more and may not give it (`endOfHistoryTransferType`)."""
-
-
-class Outcome(enum.Enum):
-    """What came of a request."""
-
-    NO_ANSWER = enum.auto()
-    EMPTY = enum.auto()
-    """It answered, and had nothing."""
-    PAGE = enum.auto()
-    COMPLETE = enum.auto()
-    """It said that there is nothing older."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
