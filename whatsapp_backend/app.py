@@ -30,6 +30,7 @@ from whatsapp_backend.api.server import application, serving
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.clock import Clock, SystemClock
 from whatsapp_backend.domain.accounts import AccountView
+from whatsapp_backend.domain.coverage import ENDLESS_MS
 from whatsapp_backend.domain.journal import StoreStats
 from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.account_documents import AccountDocuments
@@ -37,11 +38,15 @@ from whatsapp_backend.flows.collect import Collector
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.epochs import Epochs
 from whatsapp_backend.flows.fetch import HistoryFetcher
+from whatsapp_backend.flows.fill import Limits
 from whatsapp_backend.flows.ingest import Ingest
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.log_lines import LogLines
+from whatsapp_backend.flows.prospects import Policy
 from whatsapp_backend.flows.publish import CONSUMER, Published, Publisher
+from whatsapp_backend.flows.runs import Runs
 from whatsapp_backend.ports import DocumentQueries, DocumentStore
+from whatsapp_backend.rules.runs import Pace
 from whatsapp_backend.settings import Settings
 
 log = structlog.get_logger()
@@ -58,6 +63,8 @@ _WRITE_GRACE_S = 1.0
 _SILENCE_S = 10.0
 """After which Firestore counts as gone, though its calls have not failed yet: they may take 30 s to do so."""
 _DAY_MS = 24 * 60 * 60 * 1000
+_ALL_ACCOUNTS = 1_000_000
+_SWEEP_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +87,50 @@ async def firestore(settings: Settings, *, emulator: str | None = None) -> Async
         yield Documents(store=FirestoreDocuments(client, grace_s=_WRITE_GRACE_S), queries=FirestoreQueries(client))
     finally:
         await close(client)
+
+
+def run_policies(settings: Settings) -> dict[str, Policy]:
+    """The settings of runs, as `Runs` takes them."""
+    days = settings.backfill_max_days
+    recent_sync = Policy(
+        enabled=settings.recent_sync_enabled,
+        pace=Pace(per_tick=_ALL_ACCOUNTS),
+        slots=settings.recent_sync_concurrency,
+        lock_life_s=settings.recent_sync_lease_s,
+        limits=Limits(
+            threads=settings.recent_sync_threads,
+            page=settings.recent_sync_messages_per_thread,
+            thread=settings.recent_sync_messages_per_thread,
+            lookback_ms=round(settings.recent_sync_lookback_s * 1000),
+            oldest_ms=ENDLESS_MS,  # deep history is the backfill's
+        ),
+    )
+    backfill = Policy(
+        enabled=settings.auto_backfill_enabled,
+        pace=Pace(
+            per_tick=settings.auto_backfill_accounts_per_tick,
+            cooldown_ms=round(settings.auto_backfill_cooldown_s * 1000),
+            backoff_ms=round(settings.auto_backfill_attempt_backoff_s * 1000),
+        ),
+        slots=settings.auto_backfill_concurrency,
+        lock_life_s=settings.auto_backfill_lease_s,
+        limits=Limits(
+            threads=settings.backfill_threads,
+            page=settings.backfill_page_size,
+            thread=settings.backfill_messages_per_thread,
+        ),
+        dig_ms=None if days is None else days * _DAY_MS,
+    )
+    return {"recent_sync": recent_sync, "backfill": backfill}
+
+
+def run_ticks(settings: Settings, runs: Runs) -> dict[str, tuple[nudges.Nudge, float]]:
+    """When runs are nudged."""
+    return {
+        "recent-sync": (runs.recent_sync_tick, settings.recent_sync_interval_s),
+        "backfill": (runs.backfill_tick, settings.auto_backfill_interval_s),
+        "sweep": (runs.sweep, _SWEEP_EVERY_S),
+    }
 
 
 class Daemon:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from whatsapp_backend.app import run_policies, run_ticks
 from whatsapp_backend.errors import OperatorMustAct
 from whatsapp_backend.settings import Settings, SettingsInvalid, load
-from whatsapp_backend.settings.table import RETIRED, VARIABLES
+from whatsapp_backend.settings.table import BACKFILL, RECENT_SYNC, RETIRED, VARIABLES
 
 HOME = {"HOME": "/home/operator"}
 
@@ -369,6 +370,131 @@ def test_recent_sync_must_look_back_at_least_one_interval():
     found = problems({"RECENT_SYNC_INTERVAL_MS": "120000", "RECENT_SYNC_LOOKBACK_MS": "60000"})
     assert set(found) == {"RECENT_SYNC_LOOKBACK_MS"}
     assert "RECENT_SYNC_INTERVAL_MS" in found["RECENT_SYNC_LOOKBACK_MS"]
+
+
+class NoRuns:
+    recent_sync_tick = backfill_tick = sweep = None
+
+
+def of_runs(environ):
+    """What runs are made of with these settings, by dotted names."""
+    settings = load(HOME | environ)
+    policies, ticks = run_policies(settings), run_ticks(settings, NoRuns())
+    told = {f"every.{name}": seconds for name, (_, seconds) in ticks.items()}
+    for kind, policy in policies.items():
+        parts = {"": policy, "pace.": policy.pace, "limits.": policy.limits}
+        for prefix, part in parts.items():
+            told |= {f"{kind}.{prefix}{f.name}": getattr(part, f.name) for f in dataclasses.fields(part)}
+    return told
+
+
+DAY_MS = 86_400_000
+IN_RUNS = [
+    ("WHATSAPP_AUTO_BACKFILL_ENABLED", "no", "backfill.enabled", False),
+    ("AUTO_BACKFILL_ENABLED", "0", "backfill.enabled", False),
+    ("WHATSAPP_BACKFILL_INTERVAL_SECONDS", "300", "every.backfill", 300),
+    ("AUTO_BACKFILL_INTERVAL_MS", "90000", "every.backfill", 90),
+    ("WHATSAPP_BACKFILL_COOLDOWN_MINUTES", "90", "backfill.pace.cooldown_ms", 5_400_000),
+    ("AUTO_BACKFILL_COOLDOWN_MINUTES", "30", "backfill.pace.cooldown_ms", 1_800_000),
+    ("AUTO_BACKFILL_COOLDOWN_SUCCESS_MS", "21600000", "backfill.pace.cooldown_ms", 21_600_000),
+    ("AUTO_BACKFILL_ATTEMPT_BACKOFF_MS", "0", "backfill.pace.backoff_ms", 0),
+    ("AUTO_BACKFILL_LEASE_MS", "30000", "backfill.lock_life_s", 30),
+    ("AUTO_BACKFILL_MAX_ACCOUNTS_PER_TICK", "3", "backfill.pace.per_tick", 3),
+    ("WHATSAPP_BACKFILL_CONCURRENCY", "5", "backfill.slots", 5),
+    ("AUTO_BACKFILL_MAX_CONCURRENCY", "1", "backfill.slots", 1),
+    ("WHATSAPP_BACKFILL_THREADS", "10000", "backfill.limits.threads", 10_000),
+    ("WHATSAPP_BACKFILL_COUNT", "7", "backfill.limits.thread", 7),
+    ("WHATSAPP_BACKFILL_COUNT", "7", "backfill.limits.page", 7),
+    ("WHATSAPP_BACKFILL_MESSAGES_PER_THREAD", "50", "backfill.limits.page", 50),
+    ("WHATSAPP_BACKFILL_MAX_DAYS", "90", "backfill.dig_ms", 90 * DAY_MS),
+    ("RECENT_SYNC_ENABLED", "off", "recent_sync.enabled", False),
+    ("RECENT_SYNC_INTERVAL_MS", "60000", "every.recent-sync", 60),
+    ("RECENT_SYNC_LOOKBACK_MS", "86400000", "recent_sync.limits.lookback_ms", DAY_MS),
+    ("RECENT_SYNC_MAX_THREADS", "100", "recent_sync.limits.threads", 100),
+    ("RECENT_SYNC_MAX_MESSAGES_PER_THREAD", "50", "recent_sync.limits.page", 50),
+    ("RECENT_SYNC_MAX_MESSAGES_PER_THREAD", "50", "recent_sync.limits.thread", 50),
+    ("RECENT_SYNC_MAX_CONCURRENCY", "2", "recent_sync.slots", 2),
+    ("RECENT_SYNC_LEASE_MS", "60000", "recent_sync.lock_life_s", 60),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "what", "value"), IN_RUNS)
+def test_every_variable_of_runs_changes_how_they_are_made(name, text, what, value):
+    assert of_runs({})[what] != value
+    assert of_runs({name: text})[what] == value
+
+
+@pytest.mark.parametrize(
+    ("environ", "what", "value"),
+    [
+        ({"WHATSAPP_AUTO_BACKFILL_ENABLED": "yes", "AUTO_BACKFILL_ENABLED": "no"}, "backfill.enabled", False),
+        ({"WHATSAPP_AUTO_BACKFILL_ENABLED": "no", "AUTO_BACKFILL_ENABLED": "yes"}, "backfill.enabled", False),
+        ({"WHATSAPP_BACKFILL_INTERVAL_SECONDS": "0", "AUTO_BACKFILL_INTERVAL_MS": "90000"}, "every.backfill", 90),
+        ({"WHATSAPP_BACKFILL_COOLDOWN_MINUTES": "0"}, "backfill.pace.cooldown_ms", 3_600_000),
+        (
+            {"WHATSAPP_BACKFILL_COOLDOWN_MINUTES": "1", "AUTO_BACKFILL_COOLDOWN_MINUTES": "2"},
+            "backfill.pace.cooldown_ms",
+            60_000,
+        ),
+        (
+            {"AUTO_BACKFILL_COOLDOWN_MINUTES": "-1", "AUTO_BACKFILL_COOLDOWN_SUCCESS_MS": "5000"},
+            "backfill.pace.cooldown_ms",
+            5_000,
+        ),
+        ({"WHATSAPP_BACKFILL_CONCURRENCY": "0", "AUTO_BACKFILL_MAX_CONCURRENCY": "7"}, "backfill.slots", 7),
+        (
+            {"WHATSAPP_BACKFILL_COUNT": "10", "WHATSAPP_BACKFILL_MESSAGES_PER_THREAD": "30"},
+            "backfill.limits.page",
+            10,
+        ),
+        ({"WHATSAPP_BACKFILL_MESSAGES_PER_THREAD": "999"}, "backfill.limits.page", 50),
+        ({"RECENT_SYNC_MAX_THREADS": "-3"}, "recent_sync.limits.threads", 1),
+        ({"RECENT_SYNC_MAX_THREADS": "999"}, "recent_sync.limits.threads", 100),
+        ({"RECENT_SYNC_MAX_MESSAGES_PER_THREAD": "999"}, "recent_sync.limits.thread", 50),
+        ({"RECENT_SYNC_INTERVAL_MS": "60000", "RECENT_SYNC_LOOKBACK_MS": "60000"}, "every.recent-sync", 60),
+    ],
+)
+def test_variables_of_runs_that_say_different_things(environ, what, value):
+    assert of_runs(environ)[what] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("WHATSAPP_AUTO_BACKFILL_ENABLED", ["maybe", "2"]),
+        ("AUTO_BACKFILL_ENABLED", ["enabled", "-"]),
+        ("WHATSAPP_BACKFILL_INTERVAL_SECONDS", ["86401", "NaN", "12 min"]),
+        ("AUTO_BACKFILL_INTERVAL_MS", ["0", "999", "-1", "86400001"]),
+        ("WHATSAPP_BACKFILL_COOLDOWN_MINUTES", ["43201", "1h"]),
+        ("AUTO_BACKFILL_COOLDOWN_MINUTES", ["43201", "0.5"]),
+        ("AUTO_BACKFILL_COOLDOWN_SUCCESS_MS", ["-1", "2592000001"]),
+        ("AUTO_BACKFILL_ATTEMPT_BACKOFF_MS", ["-1", "86400001"]),
+        ("AUTO_BACKFILL_LEASE_MS", ["29999", "0", "86400001"]),
+        ("AUTO_BACKFILL_MAX_ACCOUNTS_PER_TICK", ["0", "1001", "all"]),
+        ("WHATSAPP_BACKFILL_CONCURRENCY", ["101", "two"]),
+        ("AUTO_BACKFILL_MAX_CONCURRENCY", ["0", "101"]),
+        ("WHATSAPP_BACKFILL_THREADS", ["0", "10001"]),
+        ("WHATSAPP_BACKFILL_COUNT", ["0", "100001"]),
+        ("WHATSAPP_BACKFILL_MESSAGES_PER_THREAD", ["many"]),
+        ("WHATSAPP_BACKFILL_MAX_DAYS", ["0", "3651", "-1"]),
+        ("RECENT_SYNC_ENABLED", ["ja"]),
+        ("RECENT_SYNC_INTERVAL_MS", ["999", "86400001"]),
+        ("RECENT_SYNC_LOOKBACK_MS", ["999", "2592000001", "119999"]),
+        ("RECENT_SYNC_MAX_THREADS", ["some"]),
+        ("RECENT_SYNC_MAX_MESSAGES_PER_THREAD", ["1.5"]),
+        ("RECENT_SYNC_MAX_CONCURRENCY", ["0", "101"]),
+        ("RECENT_SYNC_LEASE_MS", ["29999", "86400001"]),
+    ],
+)
+def test_variables_of_runs_that_are_wrong_are_named(name, wrong):
+    for text in wrong:
+        assert set(problems({name: text})) == {name}
+
+
+def test_every_variable_of_runs_is_in_use_and_in_these_tables():
+    variables = (*BACKFILL, *RECENT_SYNC)
+    assert all(variable.used for variable in variables)
+    assert {name for name, *_ in IN_RUNS} == {name.name for variable in variables for name in variable.names}
 
 
 @pytest.mark.parametrize("name", ["a/b", ".hidden", "__x__", "x" * 129])

@@ -178,11 +178,10 @@ BACKFILL: tuple[Variable, ...] = (
         "auto_backfill_enabled",
         "WHATSAPP_AUTO_BACKFILL_ENABLED",
         Switch(),
-        "Backfill on connect and on a timer. On unless either name says no.",
+        "Backfill on connect and on a timer. On unless either name says no. Those by hand can always be begun.",
         older=(("AUTO_BACKFILL_ENABLED", Switch()),),
         all_must_agree=True,
         default=True,
-        used=False,
     ),
     row(
         "auto_backfill_interval_s",
@@ -191,7 +190,6 @@ BACKFILL: tuple[Variable, ...] = (
         "Time between two ticks.",
         older=(("AUTO_BACKFILL_INTERVAL_MS", _ms(1_000, _DAY_S * 1000)),),
         default=720.0,
-        used=False,
     ),
     row(
         "auto_backfill_cooldown_s",
@@ -203,15 +201,13 @@ BACKFILL: tuple[Variable, ...] = (
             ("AUTO_BACKFILL_COOLDOWN_SUCCESS_MS", _ms(0, 30 * _DAY_S * 1000)),
         ),
         default=3600.0,
-        used=False,
     ),
     row(
         "auto_backfill_attempt_backoff_s",
         "AUTO_BACKFILL_ATTEMPT_BACKOFF_MS",
         _ms(0, _DAY_S * 1000),
-        "Least time between two attempts.",
+        "Least time between the beginnings of two runs of an account, whatever came of the first.",
         default=600.0,
-        used=False,
     ),
     row(
         "auto_backfill_lease_s",
@@ -219,24 +215,21 @@ BACKFILL: tuple[Variable, ...] = (
         _ms(30_000, _DAY_S * 1000),
         "Life of an account's backfill lock; a run renews it at a third of that.",
         default=900.0,
-        used=False,
     ),
     row(
         "auto_backfill_accounts_per_tick",
         "AUTO_BACKFILL_MAX_ACCOUNTS_PER_TICK",
         Whole(low=1, high=1000),
-        "Accounts considered in one tick.",
+        "Accounts that begin in one tick; those that have nothing to do, or rest, do not count.",
         default=4,
-        used=False,
     ),
     row(
         "auto_backfill_concurrency",
         "WHATSAPP_BACKFILL_CONCURRENCY",
         Whole(low=1, high=100, unset_below_one=True),
-        "Backfills at the same time.",
+        "Backfills at the same time, those by hand included.",
         older=(("AUTO_BACKFILL_MAX_CONCURRENCY", Whole(low=1, high=100)),),
         default=2,
-        used=False,
     ),
     row(
         "backfill_threads",
@@ -244,7 +237,6 @@ BACKFILL: tuple[Variable, ...] = (
         Whole(low=1, high=10_000),
         "Threads in one run.",
         default=50,
-        used=False,
     ),
     row(
         "backfill_messages_per_thread",
@@ -252,7 +244,6 @@ BACKFILL: tuple[Variable, ...] = (
         Whole(low=1, high=100_000),
         "Most messages of one thread in one run.",
         default=100,
-        used=False,
     ),
     row(
         "backfill_page_size",
@@ -260,7 +251,6 @@ BACKFILL: tuple[Variable, ...] = (
         _clamped(50),
         "Messages asked for in one request; never more than `WHATSAPP_BACKFILL_COUNT`.",
         default=20,
-        used=False,
     ),
     row(
         "backfill_max_days",
@@ -268,21 +258,17 @@ BACKFILL: tuple[Variable, ...] = (
         _days(),
         "How far back a backfill digs.",
         shown_default="as far as WhatsApp gives",
-        used=False,
     ),
 )
 
 RECENT_SYNC: tuple[Variable, ...] = (
-    row(
-        "recent_sync_enabled", "RECENT_SYNC_ENABLED", Switch(), "Fill recent gaps on a timer.", default=True, used=False
-    ),
+    row("recent_sync_enabled", "RECENT_SYNC_ENABLED", Switch(), "Fill recent gaps on a timer.", default=True),
     row(
         "recent_sync_interval_s",
         "RECENT_SYNC_INTERVAL_MS",
         _ms(1_000, _DAY_S * 1000),
         "Time between two ticks.",
         default=120.0,
-        used=False,
     ),
     row(
         "recent_sync_lookback_s",
@@ -290,18 +276,16 @@ RECENT_SYNC: tuple[Variable, ...] = (
         _ms(1_000, 30 * _DAY_S * 1000),
         "How old a gap may be; older ones are the backfill's. At least the interval.",
         default=21_600.0,
-        used=False,
     ),
     row(
-        "recent_sync_threads", "RECENT_SYNC_MAX_THREADS", _clamped(100), "Threads in one tick.", default=30, used=False
+        "recent_sync_threads", "RECENT_SYNC_MAX_THREADS", _clamped(100), "Threads of an account in one run.", default=30
     ),
     row(
         "recent_sync_messages_per_thread",
         "RECENT_SYNC_MAX_MESSAGES_PER_THREAD",
         _clamped(50),
-        "Messages asked for in one thread.",
+        "Messages asked for of one thread in one run.",
         default=20,
-        used=False,
     ),
     row(
         "recent_sync_concurrency",
@@ -309,15 +293,13 @@ RECENT_SYNC: tuple[Variable, ...] = (
         Whole(low=1, high=100),
         "Accounts at the same time.",
         default=1,
-        used=False,
     ),
     row(
         "recent_sync_lease_s",
         "RECENT_SYNC_LEASE_MS",
         _ms(30_000, _DAY_S * 1000),
-        "Life of an account's recent-sync lock.",
+        "Life of an account's recent-sync lock; a run renews it at a third of that.",
         default=300.0,
-        used=False,
     ),
 )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, NewEntry, OpenNotice, Parked, StoreStats
 from whatsapp_backend.errors import StoreRefused, StoreUnwell
 from whatsapp_backend.rules.notices import CRASHES_TO_PARK, PARKED_CONSUMER, closed_by, is_notice, parked_reason
+from whatsapp_backend.testing.memory_jobs import MemoryJobs
 from whatsapp_backend.testing.memory_ledger import MemoryLedger
 from whatsapp_backend.testing.memory_mirror import MemoryMirror
 
@@ -26,7 +27,7 @@ class _Notice:
         self.parked = False
 
 
-class MemoryStore(MemoryLedger, MemoryMirror):
+class MemoryStore(MemoryJobs, MemoryLedger, MemoryMirror):
     """What is written while `unwell` is set raises StoreUnwell with that reason; reads go on."""
 
     def __init__(self) -> None:
@@ -263,6 +264,7 @@ class MemoryStore(MemoryLedger, MemoryMirror):
             del self._entries[entry.seq]
             del self._seqs[entry.account, entry.new.source, entry.new.kind]
         self._forget_gaps(state_before_ms)
+        self._forget_jobs(state_before_ms)
         return len(old), self._forget(state_before_ms)
 
 

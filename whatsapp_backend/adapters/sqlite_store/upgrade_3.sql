@@ -28,7 +28,7 @@ CREATE TABLE asked (
     PRIMARY KEY (account, id)
 ) STRICT, WITHOUT ROWID;
 
--- One run of one kind on one account. `told` is JSON text: bounds, progress and results.
+-- One run of one kind on one account. `told` is JSON text: whether it only plans, bounds, progress and results.
 CREATE TABLE job (
     id TEXT PRIMARY KEY,
     account TEXT NOT NULL,
@@ -42,3 +42,4 @@ CREATE TABLE job (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX job_of_account ON job (account, created_at_ms);
 CREATE INDEX job_unfinished ON job (created_at_ms) WHERE ended_at_ms IS NULL;
+CREATE INDEX job_age ON job (ended_at_ms) WHERE ended_at_ms IS NOT NULL;
