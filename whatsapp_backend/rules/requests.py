@@ -6,11 +6,10 @@ page, until the message below it is met; deep history with the oldest message of
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from whatsapp_backend.domain.coverage import Asking, Due, Gap, GapState, Held, Point
+from whatsapp_backend.domain.coverage import Asking, Due, Gap, GapState, Held, Outcome, Point
 from whatsapp_backend.rules.coverage.ledger import NO_MORE
 
 LARGEST_PAGE = 50
@@ -22,17 +21,6 @@ _FAILURES = 10
 _PAUSE_MS = 2 * 60 * 60_000
 NO_ACCESS = 3
 """The phone's word that it has more and may not give it (`endOfHistoryTransferType`)."""
-
-
-class Outcome(enum.Enum):
-    """What came of a request."""
-
-    NO_ANSWER = enum.auto()
-    EMPTY = enum.auto()
-    """It answered, and had nothing."""
-    PAGE = enum.auto()
-    COMPLETE = enum.auto()
-    """It said that there is nothing older."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +74,10 @@ def in_turn(gaps: Iterable[Gap]) -> list[Gap]:
     return sorted(gaps, key=lambda gap: (gap.below is None, -gap.above.ms, gap.thread, gap.number))
 
 
-def may_ask(asking: Asking, budget: Budget, now_ms: int) -> bool:
-    """Whether the account's phone may be asked now. A clock that was set back does not stop it for ever."""
+def rest_ms(asking: Asking, budget: Budget, now_ms: int) -> int:
+    """How long the phone rests from its last request. A clock that was set back does not stop it for ever."""
     since_ms = now_ms - asking.asked_at_ms
-    return not is_paused(asking, now_ms) and not 0 <= since_ms < budget.spacing_ms
+    return budget.spacing_ms - since_ms if 0 <= since_ms < budget.spacing_ms else 0
 
 
 def is_paused(asking: Asking, now_ms: int) -> bool:
