@@ -35,7 +35,7 @@ from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.account_documents import AccountDocuments
 from whatsapp_backend.flows.collect import Collector
 from whatsapp_backend.flows.connect import Connector
-from whatsapp_backend.flows.fetch import HistoryFetcher
+from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.flows.ingest import Ingest
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.log_lines import LogLines
@@ -115,13 +115,20 @@ class Daemon:
             )
             self._log_lines = LogLines(log_key(settings.state_dir))
             self.connector = self._connector(tasks)
-            self.fetcher = HistoryFetcher(self.gateway, self._clock)
+            self.asker = Asker(
+                self.gateway,
+                store,
+                self._clock,
+                timeout_s=settings.history_timeout_s,
+                is_connected=self._is_connected,
+                retry_in_ms=settings.history_retry_in_ms,
+            )
             ingest = Ingest(
                 journal=store,
                 keys=store,
                 gateway=self.gateway,
                 connector=self.connector,
-                fetcher=self.fetcher,
+                asker=self.asker,
                 on_journaled=self.publisher.nudge,
                 tasks=tasks,
             )
@@ -157,6 +164,10 @@ class Daemon:
             on_change=self.documents.on_change,
         )
 
+    def _is_connected(self, account: str) -> bool:
+        view = self.connector.view(account)
+        return view is not None and view.status == "connected"
+
     async def _launch(self) -> Launch:
         home = await node_home(self._settings.cache_dir)
         preload = self._settings.bridge_preload
@@ -173,7 +184,7 @@ class Daemon:
         health = Health(self, instance_id=settings.instance_id, wall_ms=self._clock.wall_ms)
         whatsapp = WhatsApp(
             desk=self.connector,
-            fetcher=self.fetcher,
+            asker=self.asker,
             documents=self._documents.store,
             queries=self._documents.queries,
             namespace=settings.account_namespace,
