@@ -85,6 +85,7 @@ async def _path(emulator: LocalFirestore, *, waiting: Iterable[NewEntry] = ()) -
                     mirror=store,
                     identities=store,
                     consumers=store,
+                    ledger=store,
                     lander=Lander(documents, _CLOCK),
                     clock=_CLOCK,
                     on_published=lambda _: None,

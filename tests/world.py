@@ -55,6 +55,7 @@ class World:
             mirror=store,
             identities=store,
             consumers=store,
+            ledger=store,
             lander=self.lander,
             clock=Quick(),
             on_published=self.windows.append,

@@ -108,6 +108,7 @@ class Daemon:
                 mirror=store,
                 identities=store,
                 consumers=store,
+                ledger=store,
                 lander=self._lander,
                 clock=self._clock,
                 on_published=self._on_published,

@@ -51,6 +51,7 @@ class DaemonWrites:
             mirror=store,
             identities=store,
             consumers=store,
+            ledger=store,
             lander=lander,
             clock=clock,
             on_published=self._accounts.on_published,

@@ -109,6 +109,7 @@ async def settle(store: SqliteStore, documents: FirestoreDocuments, queries: Fir
         mirror=store,
         identities=store,
         consumers=store,
+        ledger=store,
         lander=Lander(documents, clock),
         clock=clock,
         on_published=lambda _: None,

@@ -4,10 +4,12 @@ import asyncio
 import re
 from dataclasses import replace
 
+import orjson
 import pytest
 from phone import ACCOUNT, ANA, BOB, TIMEOUT_S, Phone, a_phone, path
 
 from whatsapp_backend.domain.coverage import Answer, Coverage, GapState, LedgerChange, Outcome
+from whatsapp_backend.domain.journal import NewEntry
 from whatsapp_backend.domain.mirror import Moved, Progress
 from whatsapp_backend.errors import BridgeGone, CommandFailed, CommandTimedOut
 from whatsapp_backend.rules.requests import Request
@@ -75,6 +77,54 @@ async def test_a_page_that_cannot_be_published_yet_is_no_silence():
         assert (await phone.gaps())[0] == wanted.gap
         phone.published.set()
         assert (await asking).outcome is Outcome.PAGE
+
+
+def sign(phone: Phone, kind: str) -> NewEntry:
+    """Something of the answer to the last request is journaled."""
+    payload = orjson.dumps({"session": phone.asked[-1]["id"], "messages": 20, "result": "complete"})
+    return NewEntry(kind=kind, source="enc:n", origin="ondemand", received_at_ms=1, payload=payload)
+
+
+async def test_an_answer_that_takes_long_to_download_is_no_silence():
+    async with a_phone() as phone:
+        wanted = await outage(phone)
+        phone.off = True
+        asking = ask(phone, wanted)
+        await phone.clock.advance(TIMEOUT_S - 1)
+        phone.asker.on_journaled(ACCOUNT, (sign(phone, "history-notice"),))
+        await phone.clock.advance(200)
+        assert not asking.done()
+        await phone.answer(phone.late[0])
+        assert (await asking).outcome is Outcome.PAGE
+
+
+async def test_an_answer_that_cannot_be_downloaded_is_an_error_and_no_silence():
+    async with a_phone() as phone:
+        wanted = await outage(phone)
+        phone.off = True
+        running = phone.start()
+        await phone.clock.advance(1)
+        phone.asker.on_journaled(ACCOUNT, (sign(phone, "history-notice"),))
+        await phone.clock.advance(301)
+        assert running.result().trouble == "backfill_error"
+        assert (await phone.store.account_ledger(ACCOUNT)).asking.unanswered == 0
+        assert (await phone.gaps())[0] == wanted.gap
+
+
+async def test_what_the_publisher_calls_no_answer_is_not_noted_twice():
+    """A download that failed for good."""
+    async with a_phone() as phone:
+        wanted = await outage(phone)
+        phone.off = True
+        asking = ask(phone, wanted)
+        await phone.clock.settle()
+        (one,) = await asked(phone)
+        phone.asker.on_answered(
+            Answer(account=ACCOUNT, request=one.id, outcome=Outcome.NO_ANSWER, fetched=0, stored=0, end=None)
+        )
+        assert (await asking).outcome is Outcome.NO_ANSWER
+        assert (await phone.store.account_ledger(ACCOUNT)).asking.unanswered == 0
+        assert (await phone.gaps())[0] == wanted.gap
 
 
 async def test_silence_is_noted_with_the_gap_and_a_late_answer_is_still_known():

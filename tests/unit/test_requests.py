@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from whatsapp_backend.domain.coverage import Asking, Gap, GapState, Held, Point, Reason
+from whatsapp_backend.domain.coverage import Asking, Gap, GapState, Held, Outcome, Point, Reason
 from whatsapp_backend.rules import requests
-from whatsapp_backend.rules.requests import Budget, Outcome
+from whatsapp_backend.rules.requests import Budget
 
 ANA, THREAD, JID, LID = "account_test_0a", "threads/t", "15550001111@s.whatsapp.net", "88000000001111@lid"
 BUDGET = Budget(page=20, thread=100, spacing_ms=2_000)

@@ -270,8 +270,8 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came of a request: `fetched` messages, of which `stored` had not been here. `end` is the phone's word on
-    what is left (None: it said nothing)."""
+    """What came of a request, once all of it has landed. Of `fetched` messages `stored` were new; `end` is the phone's
+    word on what is left."""
 
     account: str
     request: str

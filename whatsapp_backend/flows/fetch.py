@@ -21,10 +21,12 @@ from whatsapp_backend.domain.coverage import AccountLedger, Answer, Asked, Ledge
 from whatsapp_backend.domain.journal import NewEntry
 from whatsapp_backend.errors import CommandFailed, CommandTimedOut
 from whatsapp_backend.ports import Gateway, Ledger
-from whatsapp_backend.rules.history import HistoryEnd, history_end
+from whatsapp_backend.rules.history import HistoryEnd, answers, history_end
 from whatsapp_backend.rules.requests import Request, asking_after, gap_after, is_forgotten, is_paused, outcome_of
 
 _COMMAND_TIMEOUT_S = 15.0
+_DOWNLOAD_S = 300.0
+"""How long an answer may take from when the phone has it ready until all of it is here."""
 _LOOK_S = 60.0
 """How often to look whether an answer that is journaled is still to be published."""
 _NOT_SENT = frozenset({"not-started", "bad-arguments", "unknown-command", "refused"})
@@ -48,11 +50,12 @@ class Page:
 
 @dataclass(slots=True)
 class _InFlight:
-    """A request whose answer is waited for: journaled first, then published."""
+    """A request whose answer is waited for: announced first, then here, then published."""
 
     request: str
     end: HistoryEnd | None = None
     answer: Answer | None = None
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
     came: asyncio.Event = field(default_factory=asyncio.Event)
     published: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -88,16 +91,15 @@ class Asker:
         Raises BridgeGone, CommandFailed and CommandTimedOut when the phone could not be asked, and StoreUnwell.
         """
         account = request.gap.account
-        answer: Answer | None = None
         async with self._turn(account):
             for unit in self._units:
                 if not await self._is_current(request):
                     return None
-                answer = await self._asked(request, unit)
-                silent = answer.outcome is Outcome.NO_ANSWER
-                if not silent or await self._note_silence(request, last=unit is self._units[-1]):
-                    break
-        return answer
+                asked, answer = await self._asked(request, unit)
+                answer = answer or await self._silent(request, asked, last=unit is self._units[-1])
+                if answer is not None:
+                    return answer
+        return None
 
     async def fetch(self, account: str, *, chat: str, anchor: Mapping[str, Any], time: int, count: int) -> Page:
         """Ask for up to 50 messages older than any anchor, for somebody who waits; `time` is the anchor's, in seconds.
@@ -107,7 +109,7 @@ class Asker:
         async with self._turn(account):
             with self._waiting(account, request_id()) as waiting:
                 await self._send(account, id=waiting.request, chat=chat, anchor=dict(anchor), time=time, count=count)
-                await within(self._clock, self._timeout_s, waiting.came.wait())
+                await self._came(waiting, self._timeout_s)
         end = waiting.end
         if end is None:
             raise CommandTimedOut(f"the phone did not answer within {self._timeout_s:g} s: it may be off")
@@ -119,9 +121,11 @@ class Asker:
         if waiting is None:
             return
         for entry in entries:
-            end = history_end(entry)
-            if end is not None and end.session == waiting.request:
-                waiting.end = end
+            if answers(entry) != waiting.request:
+                continue
+            waiting.heard.set()
+            waiting.end = history_end(entry) or waiting.end
+            if waiting.end is not None:
                 waiting.came.set()
 
     def on_answered(self, answer: Answer) -> None:
@@ -129,8 +133,8 @@ class Asker:
         waiting = self._in_flight.get(answer.account)
         if waiting is not None and waiting.request == answer.request:
             waiting.answer = answer
-            waiting.came.set()
-            waiting.published.set()
+            for happened in (waiting.heard, waiting.came, waiting.published):
+                happened.set()
 
     @asynccontextmanager
     async def _turn(self, account: str) -> AsyncIterator[None]:
@@ -152,8 +156,8 @@ class Asker:
         coverage = (await self._ledger.coverages([gap.thread])).get(gap.thread)
         return coverage is not None and gap in coverage.gaps
 
-    async def _asked(self, request: Request, unit: Mapping[str, str]) -> Answer:
-        """What the phone answers."""
+    async def _asked(self, request: Request, unit: Mapping[str, str]) -> tuple[Asked, Answer | None]:
+        """What the phone answers; None when it is silent."""
         account = request.gap.account
         known = await self._ledger.account_ledger(account)
         now_ms = self._clock.wall_ms()
@@ -165,9 +169,15 @@ class Asker:
             else:
                 asked = await self._keep(known, request, waiting.request, now_ms)
                 await self._send_kept(asked, request, unit)
-            if await within(self._clock, left_s, waiting.came.wait()):
-                return await self._published(asked, waiting)
-        return _answer(asked, Outcome.NO_ANSWER)
+            return asked, await self._published(asked, waiting) if await self._came(waiting, left_s) else None
+
+    async def _came(self, waiting: _InFlight, left_s: float) -> bool:
+        """Whether an answer came in time. Raises CommandTimedOut for one that came, and cannot be downloaded."""
+        if not await within(self._clock, left_s, waiting.heard.wait()):
+            return False
+        if not await within(self._clock, _DOWNLOAD_S, waiting.came.wait()):
+            raise CommandTimedOut(f"the phone answered, and its answer was not downloaded within {_DOWNLOAD_S:g} s")
+        return True
 
     def _under_way(self, known: AccountLedger, request: Request, now_ms: int) -> Asked | None:
         """The same request, if a run that was cut off, or an earlier life, has just sent it."""
@@ -224,9 +234,9 @@ class Asker:
         known = await self._ledger.account_ledger(asked.account)
         return any(one.id == asked.id for one in known.asked)
 
-    async def _note_silence(self, request: Request, *, last: bool) -> bool:
-        """Note that nothing came in time; whether that is all that can be done now. Raises CommandFailed where it says
-        nothing of the phone."""
+    async def _silent(self, request: Request, asked: Asked, *, last: bool) -> Answer | None:
+        """Note that nothing came in time. None: it may be tried once more. Raises CommandFailed where it says nothing
+        of the phone."""
         gap = request.gap
         if not self._is_connected(gap.account):
             raise CommandFailed("not-open", "the connection closed before an answer came")
@@ -236,7 +246,7 @@ class Asker:
         last = last or is_paused(asking, now_ms)
         left = (gap_after(gap, gap, Outcome.NO_ANSWER, now_ms),) if last else ()
         await self._ledger.record(LedgerChange(askings=(asking,), gaps=left))
-        return last
+        return _answer(asked, Outcome.NO_ANSWER) if last else None
 
 
 def _answer(asked: Asked, outcome: Outcome, *, fetched: int = 0, end: int | None = None) -> Answer:

@@ -13,25 +13,28 @@ writer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
 from whatsapp_backend.clock import Clock, within
+from whatsapp_backend.domain.coverage import Answer
 from whatsapp_backend.domain.events import Event, MessageSeen
 from whatsapp_backend.domain.journal import Entry
 from whatsapp_backend.domain.mirror import Progress
 from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.flush import Flush
 from whatsapp_backend.flows.identify import identified
-from whatsapp_backend.flows.land import Lander
+from whatsapp_backend.flows.land import Landed, Lander
 from whatsapp_backend.flows.late import Late
+from whatsapp_backend.flows.reckon import Reckoned, Reckoner
 from whatsapp_backend.flows.survey import Surveyor
 from whatsapp_backend.flows.unite import Unite
-from whatsapp_backend.flows.window import WindowLander
-from whatsapp_backend.ports import Consumers, DocumentQueries, Identities, Journal, Mirror
+from whatsapp_backend.flows.window import WindowLanded, WindowLander
+from whatsapp_backend.ports import Consumers, DocumentQueries, Identities, Journal, Ledger, Mirror
 from whatsapp_backend.rules.content import NOTHING
+from whatsapp_backend.rules.coverage.threads import forgiven, reset
 from whatsapp_backend.rules.interpret import events_of
 
 log = structlog.get_logger()
@@ -91,9 +94,11 @@ class Publisher:
         mirror: Mirror,
         identities: Identities,
         consumers: Consumers,
+        ledger: Ledger,
         lander: Lander,
         clock: Clock,
         on_published: Callable[[Published], None],
+        on_answered: Callable[[Answer], None] = lambda _: None,
         queries: DocumentQueries,
         survey: bool = True,
     ) -> None:
@@ -105,6 +110,8 @@ class Publisher:
         self._on_published = on_published
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
+        self._on_answered = on_answered
+        self._reckoner = Reckoner(ledger, clock)
         self._windows = WindowLander(mirror, queries, lander, clock)
         self._flush = Flush(mirror=mirror, lander=lander, clock=clock, keep=self._advance, consumer=CONSUMER)
         self._unite = Unite(
@@ -112,6 +119,8 @@ class Publisher:
             identities=identities,
             lander=lander,
             windows=self._windows,
+            ledger=ledger,
+            settle=self._reckoner.want,
             keep=self._keep,
             consumer=CONSUMER,
         )
@@ -158,6 +167,7 @@ class Publisher:
         while await self._window(backlog):
             await self._flush.due(backlog=True)
             if began - rested >= _REST_S:  # traffic that never ends must not keep the rest from its turn
+                await self._reckoner.step(self._reckoned)
                 await self._unite.step()
                 await self._late.due()
                 rested = self._clock.monotonic_s()
@@ -171,7 +181,7 @@ class Publisher:
 
     async def _rest(self) -> float | None:
         """What is not urgent. Returns the seconds until there is more to do, None when there is nothing."""
-        if await self._unite.step():
+        if await self._reckoner.step(self._reckoned) or await self._unite.step():
             self._wake.set()
         waits_s = [await self._late.due(), await self._flush.due(backlog=False)]
         return min((wait_s for wait_s in waits_s if wait_s is not None), default=None)
@@ -190,7 +200,7 @@ class Publisher:
         self._late.hurry()
         while True:
             await self.drained()
-            if not self._unite.waiting and not self._late.waiting:
+            if not (self._unite.waiting or self._late.waiting or self._reckoner.waiting):
                 return
             self._late.hurry()
             self._idle.clear()
@@ -220,8 +230,16 @@ class Publisher:
                 breath += _BREATH
                 await self._clock.sleep(0)
         events, aliases = await identified(told, self._identities)
-        window, progress = await self._windows.land(events, consumer=CONSUMER, cursor=cursor, aliases=aliases)
+        window, progress = await self._windows.land(
+            events,
+            lambda landed: self._reckoner.of_window(entries, events, landed),
+            consumer=CONSUMER,
+            cursor=cursor,
+            aliases=aliases,
+        )
         await self._keep(progress)
+        for answer in window.answers:
+            self._on_answered(answer)
         seen = [event for event in events if isinstance(event, MessageSeen) and event.content.kind != NOTHING]
         skipped = window.landed.unchanged
         return Published(
@@ -231,6 +249,35 @@ class Publisher:
             processed=len(window.landed.there) - skipped,
             skipped=skipped,
         )
+
+    async def settle(self, threads: Iterable[str]) -> None:
+        """Return when the gaps of these threads have been worked out anew, from what the connections claim by now."""
+        settled = self._reckoner.want(threads)
+        self._wake.set()
+        await settled
+
+    def settle_since(self, account: str, since_ms: int) -> None:
+        """The same, some time soon, for gaps of an account with a message above them after this moment."""
+        self._reckoner.want_since(account, since_ms)
+        self._wake.set()
+
+    async def distrust(self, thread: str) -> None:
+        """Believe nothing of what is known of a thread until now: an operator says so."""
+        now_ms = self._clock.wall_ms()
+        changed = self._reckoner.change(thread, lambda coverage: reset(coverage, now_ms))
+        self._wake.set()
+        await changed
+
+    def forgive(self, thread: str, message_id: str) -> None:
+        """A message that is owed will never come."""
+        self._reckoner.change(thread, lambda coverage: forgiven(coverage, message_id))
+        self._wake.set()
+
+    async def _reckoned(self, reckoned: Reckoned) -> None:
+        progress = await self._windows.progress_of(
+            (), WindowLanded(Landed()), consumer=CONSUMER, covered=reckoned.threads
+        )
+        await self._keep(replace(progress, ledger=reckoned.change))
 
     async def _keep(self, progress: Progress) -> None:
         await self._advance(progress)
