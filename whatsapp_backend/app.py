@@ -103,6 +103,14 @@ class Daemon:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self.gateway = BridgeGateway(launch, clock=self._clock, rng=self._rng)
             self.documents = AccountDocuments(self._account_lander, self._clock, worker=self._worker())
+            self.asker = Asker(
+                self.gateway,
+                store,
+                self._clock,
+                timeout_s=settings.history_timeout_s,
+                is_connected=self._is_connected,
+                retry_in_ms=settings.history_retry_in_ms,
+            )
             self.publisher = Publisher(
                 journal=store,
                 mirror=store,
@@ -112,18 +120,11 @@ class Daemon:
                 lander=self._lander,
                 clock=self._clock,
                 on_published=self._on_published,
+                on_answered=self.asker.on_answered,
                 queries=self._documents.queries,
             )
             self._log_lines = LogLines(log_key(settings.state_dir))
             self.connector = self._connector(tasks)
-            self.asker = Asker(
-                self.gateway,
-                store,
-                self._clock,
-                timeout_s=settings.history_timeout_s,
-                is_connected=self._is_connected,
-                retry_in_ms=settings.history_retry_in_ms,
-            )
             ingest = Ingest(
                 journal=store,
                 keys=store,
