@@ -35,6 +35,7 @@ from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.account_documents import AccountDocuments
 from whatsapp_backend.flows.collect import Collector
 from whatsapp_backend.flows.connect import Connector
+from whatsapp_backend.flows.epochs import Epochs
 from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.flows.ingest import Ingest
 from whatsapp_backend.flows.land import Lander
@@ -123,6 +124,8 @@ class Daemon:
                 on_answered=self.asker.on_answered,
                 queries=self._documents.queries,
             )
+            self.epochs = Epochs(store, self.gateway, self._clock, tasks=tasks, on_news=self.publisher.settle_since)
+            await self.epochs.load(account.account for account in await store.declared())
             self._log_lines = LogLines(log_key(settings.state_dir))
             self.connector = self._connector(tasks)
             ingest = Ingest(
@@ -136,8 +139,10 @@ class Daemon:
             )
             await store.bridge_crashed()  # of an earlier life that could not count it; nothing after a clean stop
             await self.connector.load()
-            collector = Collector(store, self.gateway, self._clock, views=self.views)
-            await stack.enter_async_context(nudges.nudging(prune=self._prune, collect=collector.collect))
+            collector = Collector(store, self.gateway, self._clock, views=self.views, forgive=self.publisher.forgive)
+            await stack.enter_async_context(
+                nudges.nudging(prune=self._prune, collect=collector.collect, beat=self.epochs.beat)
+            )
             port = await stack.enter_async_context(self._serving())
             loops = [
                 tasks.create_task(self._publish(), name="publish"),
@@ -163,7 +168,7 @@ class Daemon:
             server=settings.web_url or _WHATSAPP,
             full_history=settings.sync_full_history,
             connect_timeout_s=settings.connect_timeout_s,
-            on_change=self.documents.on_change,
+            on_change=self._on_change,
         )
 
     def _is_connected(self, account: str) -> bool:
@@ -209,6 +214,10 @@ class Daemon:
             await self.publisher.drained()
             await self.documents.drained()
         log.info("stopped", position=self.publisher.position)
+
+    def _on_change(self, view: AccountView) -> None:
+        self.epochs.on_change(view)  # first, and before anything that comes on a new connection is committed
+        self.documents.on_change(view)
 
     def _on_published(self, published: Published) -> None:
         self._log_lines.on_published(published)

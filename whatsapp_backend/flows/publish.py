@@ -16,13 +16,14 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import orjson
 import structlog
 
 from whatsapp_backend.clock import Clock, within
 from whatsapp_backend.domain.coverage import Answer
 from whatsapp_backend.domain.events import Event, MessageSeen
 from whatsapp_backend.domain.journal import Entry
-from whatsapp_backend.domain.mirror import Progress
+from whatsapp_backend.domain.mirror import Debt, Progress
 from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.flush import Flush
 from whatsapp_backend.flows.identify import identified
@@ -268,10 +269,13 @@ class Publisher:
         self._wake.set()
         await changed
 
-    def forgive(self, thread: str, message_id: str) -> None:
+    async def forgive(self, debt: Debt) -> None:
         """A message that is owed will never come."""
-        self._reckoner.change(thread, lambda coverage: forgiven(coverage, message_id))
+        message_id = str(orjson.loads(debt.key)["id"])
+        thread = "/".join(debt.path.split("/")[:2])
+        changed = self._reckoner.change(thread, lambda coverage: forgiven(coverage, message_id))
         self._wake.set()
+        await changed
 
     async def _reckoned(self, reckoned: Reckoned) -> None:
         progress = await self._windows.progress_of(

@@ -106,7 +106,7 @@ class Reckoner:
         busy = [
             thread for thread, matter in sorted(window.matters.items()) if not self._is_calm(thread, matter, window)
         ]
-        known = await self._ledger.coverages(busy)
+        known = await self._ledger.coverages(busy) if busy else {}
         for thread in busy:
             matter = window.matters[thread]
             before = known.get(thread)
