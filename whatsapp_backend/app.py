@@ -37,7 +37,7 @@ from whatsapp_backend.flows.account_documents import AccountDocuments
 from whatsapp_backend.flows.collect import Collector
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.epochs import Epochs
-from whatsapp_backend.flows.fetch import HistoryFetcher
+from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.flows.fill import Limits
 from whatsapp_backend.flows.ingest import Ingest
 from whatsapp_backend.flows.land import Lander
@@ -155,6 +155,14 @@ class Daemon:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self.gateway = BridgeGateway(launch, clock=self._clock, rng=self._rng)
             self.documents = AccountDocuments(self._account_lander, self._clock, worker=self._worker())
+            self.asker = Asker(
+                self.gateway,
+                store,
+                self._clock,
+                timeout_s=settings.history_timeout_s,
+                is_connected=self._is_connected,
+                retry_in_ms=settings.history_retry_in_ms,
+            )
             self.publisher = Publisher(
                 journal=store,
                 mirror=store,
@@ -164,19 +172,19 @@ class Daemon:
                 lander=self._lander,
                 clock=self._clock,
                 on_published=self._on_published,
+                on_answered=self.asker.on_answered,
                 queries=self._documents.queries,
             )
             self.epochs = Epochs(store, self.gateway, self._clock, tasks=tasks, on_news=self.publisher.settle_since)
             await self.epochs.load(account.account for account in await store.declared())
             self._log_lines = LogLines(log_key(settings.state_dir))
             self.connector = self._connector(tasks)
-            self.fetcher = HistoryFetcher(self.gateway, self._clock)
             ingest = Ingest(
                 journal=store,
                 keys=store,
                 gateway=self.gateway,
                 connector=self.connector,
-                fetcher=self.fetcher,
+                asker=self.asker,
                 on_journaled=self.publisher.nudge,
                 tasks=tasks,
             )
@@ -214,6 +222,10 @@ class Daemon:
             on_change=self._on_change,
         )
 
+    def _is_connected(self, account: str) -> bool:
+        view = self.connector.view(account)
+        return view is not None and view.status == "connected"
+
     async def _launch(self) -> Launch:
         home = await node_home(self._settings.cache_dir)
         preload = self._settings.bridge_preload
@@ -230,7 +242,7 @@ class Daemon:
         health = Health(self, instance_id=settings.instance_id, wall_ms=self._clock.wall_ms)
         whatsapp = WhatsApp(
             desk=self.connector,
-            fetcher=self.fetcher,
+            asker=self.asker,
             documents=self._documents.store,
             queries=self._documents.queries,
             namespace=settings.account_namespace,

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient
 from whatsapp_backend.api.health import Vitals
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.writes import Write
-from whatsapp_backend.flows.fetch import HistoryFetcher
+from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.rules.identity import account_id
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
 from whatsapp_backend.testing.scripted_bridge import ScriptedBridge
@@ -96,7 +96,7 @@ class Backend:
     desk: Desk
     ward: Ward
     bridge: ScriptedBridge
-    fetcher: HistoryFetcher
+    asker: Asker
     documents: MemoryDocuments
 
     async def put(self, path: str, **fields: Any) -> None:

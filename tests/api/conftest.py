@@ -9,15 +9,18 @@ from backend import NOW_MS, Backend, Desk, Ward
 from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.server import application
 from whatsapp_backend.api.whatsapp import WhatsApp
-from whatsapp_backend.flows.fetch import HistoryFetcher
+from whatsapp_backend.clock import SystemClock
+from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
+from whatsapp_backend.testing.memory_store import MemoryStore
 from whatsapp_backend.testing.scripted_bridge import ScriptedBridge
 
 
 @pytest.fixture
 def backend() -> Backend:
     desk, bridge = Desk(), ScriptedBridge()
-    return Backend(desk, Ward(desk), bridge, HistoryFetcher(bridge), MemoryDocuments())
+    asker = Asker(bridge, MemoryStore(), SystemClock(), timeout_s=60, is_connected=lambda _: True)
+    return Backend(desk, Ward(desk), bridge, asker, MemoryDocuments())
 
 
 @pytest.fixture
@@ -26,7 +29,7 @@ async def api(backend: Backend, aiohttp_client) -> TestClient:
     health = Health(backend.ward, instance_id="test-1", wall_ms=lambda: NOW_MS)
     whatsapp = WhatsApp(
         desk=backend.desk,
-        fetcher=backend.fetcher,
+        asker=backend.asker,
         documents=backend.documents,
         queries=backend.documents,
         namespace="test",

@@ -60,6 +60,8 @@ def test_defaults_are_those_of_the_runbook_and_the_design():
     assert (settings.auto_repair_enabled, settings.auto_repair_threads_per_run) == (True, 200)
     assert settings.auto_repair_cooldown_s == 3600
     assert settings.connect_timeout_s == 60
+    assert (settings.history_timeout_s, settings.history_spacing_s, settings.history_retry_in_ms) == (45, 3, False)
+    assert settings.quiet_hours is None
     assert (settings.journal_retention_days, settings.mirror_days) == (30, 30)
     assert settings.sync_full_history
     assert not settings.history_sync_dry_run
@@ -109,6 +111,12 @@ def test_defaults_are_those_of_the_runbook_and_the_design():
         ({"WHATSAPP_BACKFILL_MESSAGES_PER_THREAD": "0"}, "backfill_page_size", 1),
         ({"WHATSAPP_BACKFILL_COUNT": "7"}, "backfill_page_size", 7),
         ({"WHATSAPP_CONNECT_TIMEOUT_MS": "1500"}, "connect_timeout_s", 1.5),
+        ({"WHATSAPP_HISTORY_TIMEOUT_MS": "1000"}, "history_timeout_s", 1),
+        ({"WHATSAPP_HISTORY_TIMEOUT_MS": "120000"}, "history_timeout_s", 120),
+        ({"WHATSAPP_HISTORY_SPACING_MS": "0"}, "history_spacing_s", 0),
+        ({"WHATSAPP_HISTORY_RETRY_IN_MILLISECONDS": "yes"}, "history_retry_in_ms", True),
+        ({"WHATSAPP_QUIET_HOURS": "22:00-06:00"}, "quiet_hours", (1320, 360)),
+        ({"WHATSAPP_QUIET_HOURS": " 00:00-23:59 "}, "quiet_hours", (0, 1439)),
         ({"PORT": " 9000 "}, "port", 9000),
         ({"PORT": ""}, "port", 8080),
     ],
@@ -187,6 +195,31 @@ def test_the_error_text_lists_every_problem_and_blames_the_operator():
 @pytest.mark.parametrize("number", ["1e3", "12.5", "0x10", "١٢", "1_000", "300s", "99999999999999999999"])
 def test_numbers_that_are_none_are_refused(number):
     assert "RECENT_SYNC_INTERVAL_MS" in problems({"RECENT_SYNC_INTERVAL_MS": number})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("WHATSAPP_HISTORY_TIMEOUT_MS", "999"),
+        ("WHATSAPP_HISTORY_TIMEOUT_MS", "120001"),
+        ("WHATSAPP_HISTORY_TIMEOUT_MS", "45s"),
+        ("WHATSAPP_HISTORY_SPACING_MS", "-1"),
+        ("WHATSAPP_HISTORY_SPACING_MS", "600001"),
+        ("WHATSAPP_HISTORY_RETRY_IN_MILLISECONDS", "ms"),
+        *(
+            ("WHATSAPP_QUIET_HOURS", hours)
+            for hours in ("22-6", "22:00", "22:00-6:00", "24:00-06:00", "22:60-06:00", "22:00 - 06:00", "٢٢:00-06:00")
+        ),
+    ],
+)
+def test_how_the_phone_is_asked_cannot_be_set_to_anything(name, text):
+    assert set(problems({name: text})) == {name}
+
+
+def test_quiet_hours_that_begin_when_they_end_could_be_all_day_or_never():
+    found = problems({"WHATSAPP_QUIET_HOURS": "22:00-22:00", "WHATSAPP_HISTORY_TIMEOUT_MS": "0"})
+    assert "two different times" in found["WHATSAPP_QUIET_HOURS"]
+    assert "WHATSAPP_HISTORY_TIMEOUT_MS" in found
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from whatsapp_backend.settings.kinds import (
     Text,
     Whole,
 )
+from whatsapp_backend.settings.requests import REQUESTS
 from whatsapp_backend.settings.variables import Variable, row
 
 _DAY_S = 86_400
@@ -334,6 +335,7 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
     "Process": PROCESS,
     "Firestore": FIRESTORE,
     "WhatsApp and the journal": WHATSAPP,
+    "Requests to the phone": REQUESTS,
     "Backfill": BACKFILL,
     "Recent-sync": RECENT_SYNC,
     "Repair": REPAIR,
