@@ -178,7 +178,7 @@ class Daemon:
             queries=self._documents.queries,
             namespace=settings.account_namespace,
         )
-        app = application([*health.routes(), *whatsapp.routes()])
+        app = application([*health.routes(), *whatsapp.routes()], admin_token=settings.admin_token)
         async with serving(app, host=settings.bind_host, port=settings.port) as port:
             yield port
 

@@ -68,6 +68,27 @@ class LeaseLost(WhatsAppBackendError):
     """Another instance owns this account now, or another run holds its lock."""
 
 
+class AccountUnknown(OperatorMustAct):
+    """No such account: GET /api/whatsapp/accounts lists them."""
+
+
+class NotConnected(WhatsAppBackendError):
+    """The account is not connected. `status` is the one of docs/documents.md that it has."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"the account is not connected, its status is {status}: nothing can be asked for")
+        self.status = status
+
+
+class Busy(WhatsAppBackendError):
+    """A run works on the account: that of the job, in the instance `holder`."""
+
+    def __init__(self, holder: str, job: str) -> None:
+        super().__init__(f"{holder} already works on this account: wait for job {job}, or cancel it")
+        self.holder = holder
+        self.job = job
+
+
 class CommandFailed(PeerMisbehaved):
     """The bridge could not carry out a command. `code` is one of docs/frames.md."""
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from whatsapp_backend.api.guard import answered, loopback_only
+from whatsapp_backend.api.tokens import admins_only
 from whatsapp_backend.errors import AddressInUse
 
 _LARGEST_BODY = 256 * 1024
@@ -15,9 +16,10 @@ _SHUTDOWN_S = 1.0
 """Well below the ten seconds within which SIGTERM must be done."""
 
 
-def application(routes: Iterable[web.RouteDef]) -> web.Application:
-    """The routes behind the guard."""
-    app = web.Application(middlewares=[answered, loopback_only], client_max_size=_LARGEST_BODY)
+def application(routes: Iterable[web.RouteDef], *, admin_token: str | None = None) -> web.Application:
+    """The routes behind the guard; those of admins behind their token, if there is one."""
+    guards = [answered, loopback_only, *([admins_only(admin_token)] if admin_token else [])]
+    app = web.Application(middlewares=guards, client_max_size=_LARGEST_BODY)
     app.add_routes(list(routes))
     return app
 
