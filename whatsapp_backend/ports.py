@@ -17,7 +17,7 @@ from whatsapp_backend.domain.coverage import (
     Point,
 )
 from whatsapp_backend.domain.frames import Find, Get, State
-from whatsapp_backend.domain.jobs import Job
+from whatsapp_backend.domain.jobs import Job, Kind
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
 from whatsapp_backend.domain.leases import Heartbeat, Instance, RunLock, Sighting, Term
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
@@ -185,6 +185,9 @@ class Jobs(Protocol):
 
     async def unfinished_jobs(self) -> list[Job]:
         """All that have not ended, oldest first."""
+
+    async def last_jobs(self, account: str, kind: Kind) -> tuple[Job | None, Job | None]:
+        """The newest of this kind that was no dry run, and the newest of them that is done. Pruning keeps both."""
 
 
 class Consumers(Protocol):

@@ -155,6 +155,10 @@ class Runs:
     async def unfinished_jobs(self) -> list[Job]:
         return [job for job in self.known.values() if job.state in UNFINISHED]
 
+    async def last_jobs(self, account: str, kind: Kind) -> tuple[Job | None, Job | None]:
+        newest = [job for job in await self.jobs(account, limit=999) if job.kind is kind and not job.dry_run]
+        return next(iter(newest), None), next((job for job in newest if job.state is JobState.DONE), None)
+
 
 @dataclass
 class Backend:

@@ -10,6 +10,7 @@ from whatsapp_backend.api.gaps import GapRoutes
 from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.runs import RunRoutes
 from whatsapp_backend.api.server import application
+from whatsapp_backend.api.tokens import admins_only
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.flows.fetch import HistoryFetcher
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
@@ -42,4 +43,4 @@ async def api(backend: Backend, admin_token: str | None, aiohttp_client) -> Test
     runs = RunRoutes(runs=backend.runs, jobs=backend.runs, accounts=backend.desk, wall_ms=lambda: NOW_MS)
     gaps = GapRoutes(ledger=backend.store, accounts=backend.desk, distrust=backend, wall_ms=lambda: NOW_MS)
     routes = [*health.routes(), *whatsapp.routes(), *runs.routes(), *gaps.routes()]
-    return await aiohttp_client(application(routes, admin_token=admin_token))
+    return await aiohttp_client(application(routes, guards=[admins_only(admin_token)]))

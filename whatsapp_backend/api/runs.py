@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -18,14 +18,10 @@ from whatsapp_backend.api.bodies import (
 from whatsapp_backend.api.guard import failure
 from whatsapp_backend.api.values import iso_ms
 from whatsapp_backend.domain.accounts import AccountView
-from whatsapp_backend.domain.coverage import ENDLESS_MS
 from whatsapp_backend.domain.jobs import UNFINISHED, Bounds, Job, JobState, Kind, Plan, ThreadResult, Trigger, Work
 from whatsapp_backend.errors import AccountUnknown
 from whatsapp_backend.ports import Jobs
 
-_PAGE = 200
-_PAGES = 10
-"""So far back a backfill is looked for among the account's jobs."""
 _STATUS = {
     JobState.PENDING: "running",
     JobState.RUNNING: "running",
@@ -99,17 +95,18 @@ class RunRoutes:
         return await self._backfill(request, Trigger.ADMIN, "Backfill enqueued")
 
     async def backfill_status(self, request: web.Request) -> web.Response:
-        """What came of the account's last backfill, and whether one runs."""
+        """When a backfill of the account succeeded last, and what came of the last one that has ended."""
         account = known_account(self._accounts, request)
-        last, ended = await self._last_backfills(account)
+        last, done = await self._jobs.last_jobs(account, Kind.BACKFILL)
+        told = done if last and last.state in UNFINISHED else last
         return web.json_response(
             {
                 "success": True,
                 "accountId": account,
-                "lastBackfillAt": iso_ms(ended.ended_at_ms) if ended else None,
+                "lastBackfillAt": iso_ms(done.ended_at_ms) if done else None,
                 "lastBackfillStatus": _STATUS[last.state] if last else None,
-                "lastBackfillError": _trouble(ended) if ended else None,
-                "lastBackfillStats": _stats(ended) if ended else None,
+                "lastBackfillError": _trouble(told) if told else None,
+                "lastBackfillStats": _stats(told) if told else None,
                 "jobId": last.id if last else None,
             }
         )
@@ -183,20 +180,6 @@ class RunRoutes:
             raise web.HTTPForbidden(reason="Wrong account", text="this job belongs to another account")
         return job
 
-    async def _last_backfills(self, account: str) -> tuple[Job | None, Job | None]:
-        """The newest one, and the newest that has ended."""
-        before_ms, last = ENDLESS_MS, None
-        for _ in range(_PAGES):
-            jobs = await self._jobs.jobs(account, limit=_PAGE, before_ms=before_ms)
-            for job in _backfills(jobs):
-                last = last or job
-                if job.state not in UNFINISHED:
-                    return last, job
-            if len(jobs) < _PAGE:
-                break
-            before_ms = jobs[-1].created_at_ms
-        return last, None
-
 
 def shown_job(job: Job) -> dict[str, Any]:
     """A job as JSON. A bound that is null is none."""
@@ -251,10 +234,6 @@ def _plan(plan: Plan | None) -> dict[str, Any] | None:
         "writes": plan.writes,
         "costUsd": plan.cost_usd,
     }
-
-
-def _backfills(jobs: Sequence[Job]) -> list[Job]:
-    return [job for job in jobs if job.kind is Kind.BACKFILL and not job.dry_run]
 
 
 def _stats(job: Job) -> dict[str, int | None]:

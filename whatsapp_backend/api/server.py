@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiohttp import web
 
 from whatsapp_backend.api.guard import answered, loopback_only
-from whatsapp_backend.api.tokens import admins_only
 from whatsapp_backend.errors import AddressInUse
 
 _LARGEST_BODY = 256 * 1024
@@ -16,10 +16,9 @@ _SHUTDOWN_S = 1.0
 """Well below the ten seconds within which SIGTERM must be done."""
 
 
-def application(routes: Iterable[web.RouteDef], *, admin_token: str | None = None) -> web.Application:
-    """The routes behind the guard; those of admins behind their token, if there is one."""
-    guards = [answered, loopback_only, *([admins_only(admin_token)] if admin_token else [])]
-    app = web.Application(middlewares=guards, client_max_size=_LARGEST_BODY)
+def application(routes: Iterable[web.RouteDef], *, guards: Sequence[Any] = ()) -> web.Application:
+    """The routes behind the guard, and behind these further middlewares."""
+    app = web.Application(middlewares=[answered, loopback_only, *guards], client_max_size=_LARGEST_BODY)
     app.add_routes(list(routes))
     return app
 
