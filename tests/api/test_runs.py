@@ -357,7 +357,7 @@ async def test_a_job_is_cancelled_also_twice(api, backend, state):
 async def test_a_job_that_has_ended_cannot_be_cancelled(api, backend, state):
     before = backend.runs.put(state=state)
     answer = await api.post(f"{JOBS}/J1/cancel")
-    await refused(answer, 409, "invalid_state")
+    await refused(answer, 409, "already_ended")
     assert (await answer.json())["currentStatus"] == state
     assert backend.runs.known["J1"] == before
 

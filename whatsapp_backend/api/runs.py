@@ -151,7 +151,7 @@ class RunRoutes:
             job = await self._runs.cancel(job.id) or job
         if job.state in (JobState.DONE, JobState.FAILED):
             message = f"this job has ended, its state is {job.state}"
-            return failure(request, 409, "invalid_state", message, currentStatus=job.state)
+            return failure(request, 409, "already_ended", message, currentStatus=job.state)
         return web.json_response({"success": True, "job": shown_job(job)})
 
     async def _backfill(self, request: web.Request, trigger: Trigger, message: str) -> web.Response:
