@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 _UTC_MINUTE = 16
@@ -20,18 +20,14 @@ def print_line(answer: Mapping[str, Any]) -> None:
 
 
 def print_jobs(jobs: Sequence[Mapping[str, Any]]) -> None:
-    """Jobs, one in a row."""
-    columns = "job", "account", "kind", "by", "created (UTC)", "state", "threads", "requests", "fetched", "stored"
-    table = _table(*columns, "duplicates", "gaps closed", "why")
-    for job in jobs:
-        work = job["progress"]
-        names = ("threads", "requests", "fetched", "stored", "duplicates", "gapsClosed")
-        table.add_row(
-            *_texts(job["id"], job["accountId"], job["kind"], job["trigger"], moment(job["createdAt"]), job["state"]),
-            *_texts(*(work[name] for name in names)),
-            *_texts(job["errorMessage"] or job["errorCode"]),
-        )
-    Console().print(table)
+    """Jobs, a table for each account."""
+    for account in dict.fromkeys(job["accountId"] for job in jobs):
+        table = Table(Column("job", no_wrap=True), Column("what came", overflow="fold"), title=account, show_lines=True)
+        for job in jobs:
+            if job["accountId"] == account:
+                created = f"{moment(job['createdAt'])} UTC"
+                table.add_row(_cell(job["id"], f"{job['kind']}, {job['trigger']}", created), _cell(*_came(job)))
+        Console().print(table)
 
 
 def print_plans(jobs: Sequence[Mapping[str, Any]]) -> None:
@@ -84,6 +80,16 @@ def moment(iso: str | None) -> str:
     return iso[:_UTC_MINUTE].replace("T", " ") if iso else "-"
 
 
+def _came(job: Mapping[str, Any]) -> list[str]:
+    work, why = job["progress"], job["errorMessage"] or job["errorCode"]
+    return [
+        f"{job['state']}: {why}" if why else job["state"],
+        f"{work['threads']} threads, {work['requests']} requests, {work['unanswered']} of them without an answer",
+        f"{work['fetched']} fetched, {work['stored']} stored, {work['duplicates']} duplicates",
+        f"{work['gapsClosed']} gaps closed",
+    ]
+
+
 def _print_announced(announced: Mapping[str, Any]) -> None:
     for one in announced["missingChunks"]:
         print(f"  pieces of history that did not come, of type {one['syncType']}: {_listed(one['orders'])}")
@@ -95,15 +101,16 @@ def _print_announced(announced: Mapping[str, Any]) -> None:
 
 
 def _gaps(gaps: Iterable[Mapping[str, Any]]) -> Table:
-    table = _table(
-        "chat", "gap", "from (UTC)", "until (UTC)", "reason", "state", "since (UTC)", "unanswered", "next (UTC)"
-    )
+    columns = (Column(name, overflow="fold") for name in ("chat", "unknown (UTC)", "why", "state"))
+    table = Table(*columns, show_lines=True)
     for gap in gaps:
+        unanswered = f"{gap['tried'] + 2 * gap['rounds']} without an answer" if gap["tried"] or gap["rounds"] else ""
+        waits = f"left alone until {moment(gap['nextAt'])}" if gap["nextAt"] else ""
         table.add_row(
-            *_texts(_chat(gap["threadId"]), gap["number"]),
-            *_span(gap),
-            *_texts(gap["reason"], gap["state"], moment(gap["openedAt"]), gap["tried"] + 2 * gap["rounds"]),
-            *_texts(moment(gap["nextAt"])),
+            _cell(_chat(gap["threadId"])),
+            _cell(moment(gap["from"]), moment(gap["until"])),
+            _cell(gap["reason"], f"known since {moment(gap['openedAt'])}"),
+            _cell(gap["state"], *filter(None, (unanswered, waits))),
         )
     return table
 
@@ -117,6 +124,10 @@ def _table(*columns: str) -> Table:
 
 def _span(span: Mapping[str, Any]) -> list[Text]:
     return _texts(moment(span["from"]), moment(span["until"]))
+
+
+def _cell(*lines: str) -> Text:
+    return Text("\n").join(_texts(*lines))
 
 
 def _texts(*values: object) -> list[Text]:
