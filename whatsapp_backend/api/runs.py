@@ -95,7 +95,7 @@ class RunRoutes:
         return await self._backfill(request, Trigger.ADMIN, "Backfill enqueued")
 
     async def backfill_status(self, request: web.Request) -> web.Response:
-        """When a backfill of the account succeeded last, and what came of the last one that has ended."""
+        """What came of the account's last backfill; while one runs, of the last that succeeded."""
         account = known_account(self._accounts, request)
         last, done = await self._jobs.last_jobs(account, Kind.BACKFILL)
         told = done if last and last.state in UNFINISHED else last
@@ -103,7 +103,7 @@ class RunRoutes:
             {
                 "success": True,
                 "accountId": account,
-                "lastBackfillAt": iso_ms(done.ended_at_ms) if done else None,
+                "lastBackfillAt": iso_ms(told.ended_at_ms) if told else None,
                 "lastBackfillStatus": _STATUS[last.state] if last else None,
                 "lastBackfillError": _trouble(told) if told else None,
                 "lastBackfillStats": _stats(told) if told else None,
@@ -247,8 +247,9 @@ def _stats(job: Job) -> dict[str, int | None]:
 
 
 def _trouble(job: Job) -> str | None:
-    said = [one for one in (job.error_code, job.error_message) if one]
-    return ": ".join(said) or (None if job.state is JobState.DONE else str(job.state))
+    if job.state is JobState.DONE:
+        return None
+    return job.error_message or job.error_code or str(job.state)
 
 
 def _duration_ms(job: Job) -> int | None:
