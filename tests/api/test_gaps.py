@@ -1,10 +1,12 @@
 """What is missing, and what is known by what proof, as the API tells it."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 from backend import NOW_MS, OTHER, SHOP, THREAD, raw, refused
 
+from whatsapp_backend.api import gaps
 from whatsapp_backend.domain.coverage import (
     Asked,
     Asking,
@@ -128,7 +130,7 @@ async def test_a_gap_tells_its_bounds_its_reason_and_when_it_is_asked_for_again(
 
 async def test_gaps_are_counted_and_the_newest_come_first_those_of_deep_history_last(api, backend):
     deep = gap(1, start_ms=0, end_ms=at(5).ms, below=None, above=5, reason=Reason.BEFORE)
-    gaps = (
+    four = (
         deep,
         gap(2, above=70),
         gap(3, above=80, state=GapState.UNREACHABLE),
@@ -136,7 +138,7 @@ async def test_gaps_are_counted_and_the_newest_come_first_those_of_deep_history_
         gap(5, above=95, state=GapState.CLOSED, closed_at_ms=NOW_MS, closed_by="overlap"),
     )
     theirs = Coverage(account=OTHER, thread="threads/o", jid=JID, gaps=(gap(9, thread="threads/o", account=OTHER),))
-    await keep(backend, coverages=(replace(NOTHING, gaps=gaps), theirs))
+    await keep(backend, coverages=(replace(NOTHING, gaps=four), theirs))
     answer = await json_of(api, GAPS)
     assert answer["counts"] == {
         "byState": {"open": 2, "unreachable": 1, "filling": 1, "closed": 1},
@@ -254,9 +256,10 @@ async def test_moments_that_cannot_be_shown_do_no_harm(api, backend):
     odd = gap(above=90, below=Point(5, ""), end_ms=crazy_ms, next_at_ms=crazy_ms)
     odd = replace(odd, above=Point(crazy_ms, 'M"<\x1b'))
     await keep(backend, coverages=(replace(NOTHING, gaps=(odd,)),))
-    for gaps in ((await json_of(api, GAPS))["gaps"], (await json_of(api, OF_THREAD))["gaps"]):
-        assert gaps[0]["above"] == {"id": 'M"<\x1b', "at": None, "ms": crazy_ms}
-        assert (gaps[0]["until"], gaps[0]["nextAt"]) == (None, None)
+    for path in (GAPS, OF_THREAD):
+        shown = (await json_of(api, path))["gaps"][0]
+        assert shown["above"] == {"id": 'M"<\x1b', "at": None, "ms": crazy_ms}
+        assert (shown["until"], shown["nextAt"]) == (None, None)
 
 
 async def test_a_thread_is_distrusted_by_its_operator(api, backend):
@@ -264,6 +267,17 @@ async def test_a_thread_is_distrusted_by_its_operator(api, backend):
     async with api.post(f"{OF_THREAD}/reset") as answer:
         assert (answer.status, (await answer.json())["threadId"]) == (200, THREAD)
     assert backend.distrusted == [PATH]
+
+
+async def test_while_nothing_lands_it_is_distrusted_later(api, backend, monkeypatch):
+    async def never(_thread):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(backend, "distrust", never)
+    monkeypatch.setattr(gaps, "_PATIENCE_S", 0.01)
+    await keep(backend, coverages=(NOTHING,))
+    async with api.post(f"{OF_THREAD}/reset") as answer:
+        assert (answer.status, "/ready" in (await answer.json())["message"]) == (202, True)
 
 
 @pytest.mark.parametrize("thread", ["thread", "%00", "%FF", "..", "..%2F", "a%2Fmessages%2Fb", "a" * 5000, "__x__"])

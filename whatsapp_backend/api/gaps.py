@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -35,6 +36,7 @@ from whatsapp_backend.rules.requests import in_turn, is_paused
 
 _COUNTED = 10_000
 """Of so many gaps the reasons are counted."""
+_PATIENCE_S = 10.0
 _T = TypeVar("_T")
 
 
@@ -93,9 +95,14 @@ class GapRoutes:
     async def reset(self, request: web.Request) -> web.Response:
         """Believe nothing of what is known of a thread: all of it is a gap until it is proven anew."""
         coverage = await self._coverage(request)
-        await self._distrust.distrust(coverage.thread)
-        message = "Nothing is believed of this thread until it is proven anew"
-        return web.json_response({"success": True, "message": message, "threadId": _thread_id(coverage.thread)})
+        status, message = 200, "Nothing is believed of this thread until it is proven anew"
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._distrust.distrust(coverage.thread)
+        except TimeoutError:
+            status, message = 202, "It will not be believed, as soon as what waits to land has landed: /ready says why"
+        answer = {"success": True, "message": message, "threadId": _thread_id(coverage.thread)}
+        return web.json_response(answer, status=status)
 
     async def _coverage(self, request: web.Request) -> Coverage:
         account, thread = known_account(self._accounts, request), request.match_info["thread"]
