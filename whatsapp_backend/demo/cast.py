@@ -26,6 +26,8 @@ class Sent:
     kind: str = "text"
     offline: bool = False
     history: bool = False
+    fetched: bool = False
+    """It never came by itself: the phone had to be asked for it."""
     earlier: str | None = None
     """The text before it was edited."""
     revoked: bool = False
@@ -71,6 +73,12 @@ class Cast:
                         history=True,
                     )
         return messages
+
+    async def lost(self, id: str, body: str, *, chat: str = ANA) -> None:
+        """Somebody writes while we are away, and the server loses it: only the phone has it."""
+        await self.text(id, body, chat=chat)
+        self.sent[id] = replace(self.sent[id], fetched=True)
+        await self.server.op("lose", account=PHONE, ids=[id])
 
     async def text(self, id: str, body: str, *, chat: str = ANA, offline: bool = False, **more: Any) -> None:
         """Somebody writes."""
@@ -140,7 +148,7 @@ def _compared(expected: Sent, fields: Mapping[str, Any]) -> list[str]:
         "body": expected.body,
         "direction": "outbound" if expected.outbound else "inbound",
         "messageType": expected.kind,
-        "syncSource": "history_sync" if expected.history else "realtime",
+        "syncSource": "history_sync" if expected.history else "manual_sync" if expected.fetched else "realtime",
         "offlineSync": expected.offline or None,
         "revoked": expected.revoked or None,
     }

@@ -1,4 +1,5 @@
-"""The story: a phone is paired, its history arrives, people write, the connection breaks and heals, nothing is missing.
+"""The story: a phone is paired, its history arrives, people write, the connection breaks and heals, nothing is missing;
+then the server loses messages, the gap shows, and the phone fills it.
 
 Everything is real but WhatsApp's server and, where there is no emulator, Firestore: the daemon, the bridge and Baileys
 are those that run in production, and the account is added and paired through the HTTP API, as an operator does it.
@@ -25,6 +26,7 @@ from whatsapp_backend.app import Daemon, Documents, firestore
 from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.demo.cast import ANA, BOB, GROUP, MIA, PHONE, Cast, differences
 from whatsapp_backend.errors import EmulatorMissing
+from whatsapp_backend.rules.document_ids import thread_id
 from whatsapp_backend.settings import Settings, load
 from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
@@ -93,6 +95,8 @@ async def _story(url: str, documents: Documents, cast: Cast, stop: asyncio.Event
         await _landed(documents, account, cast)
         await _outage(cast, api, account)
         await _landed(documents, account, cast)
+        await _loss(cast, api, account)
+        await _landed(documents, account, cast)
         problems = await _check(documents, account, cast)
         if once:
             return 1 if problems else 0
@@ -152,20 +156,79 @@ async def _minds_change(cast: Cast) -> None:
 
 async def _outage(cast: Cast, api: aiohttp.ClientSession, account: str) -> None:
     _say("[yellow]The connection breaks[/] while 120 messages are on their way")
+    async with _away(cast, api, account):
+        for number in range(120):
+            await cast.text(
+                f"o{number}", f"written while you were away, {number}", chat=(ANA, BOB)[number % 2], offline=True
+            )
+
+
+async def _loss(cast: Cast, api: aiohttp.ClientSession, account: str) -> None:
+    chat = f"{ANA}@s.whatsapp.net"
+    for number in range(1, 6):
+        await cast.text(f"n{number}", f"number {number}")
+    _say("[yellow]The connection breaks again[/], and of what is written now WhatsApp's server loses three messages")
+    async with _away(cast, api, account):
+        for number in range(6, 9):
+            await cast.lost(f"n{number}", f"number {number}")
+    for number in (9, 10):
+        await cast.text(f"n{number}", f"number {number}")
+
+    async def gaps() -> list[dict[str, Any]]:
+        found = await _got(api, f"/api/whatsapp/gaps/{account}/{thread_id(account, chat)}")
+        return [gap for gap in found.get("gaps", ()) if gap["below"]]
+
+    (gap,) = await _until(gaps)
+    _say(
+        f"[yellow]A gap[/] in Ana's chat: unknown from {gap['from']} until {gap['until']}, because of a {gap['reason']}"
+    )
+    _say(f"  the server had announced more than came. GET /api/whatsapp/gaps/{account} has it")
+    wanted = {"since": "1h", "chats": [chat]}
+    async with api.post(f"/api/whatsapp/resync/{account}", json=wanted) as answer:
+        job = (await answer.json())["data"]["jobId"]
+    await _filled(api, account, job)
+    known = await _got(api, f"/api/whatsapp/gaps/{account}/{thread_id(account, chat)}")
+    proofs = ", ".join(sorted({one["proof"] for one in known["proven"]}))
+    left = [one for one in known["gaps"] if one["number"] == gap["number"]]
+    _say("[red]The gap is not closed[/]" if left else f"[green]The gap is closed[/]; proven now by: {proofs}")
+
+
+async def _filled(api: aiohttp.ClientSession, account: str, job: str) -> None:
+    async def ended() -> dict[str, Any] | None:
+        told = (await _got(api, f"/api/whatsapp/jobs/{account}/{job}"))["job"]
+        return told if told["endedAt"] else None
+
+    told = await _until(ended)
+    work = told["progress"]
+    _say(
+        f"The phone is asked, from the first message after the gap downwards: {work['requests']} requests, "
+        f"{work['fetched']} messages fetched, {work['stored']} of them new"
+    )
+
+
+@asynccontextmanager
+async def _away(cast: Cast, api: aiohttp.ClientSession, account: str) -> AsyncIterator[None]:
+    """While the connection is broken."""
+
+    async def caught_up() -> bool:
+        accounts = (await _got(api, "/api/whatsapp/accounts"))["accounts"]
+        return any(one["id"] == account and one["caughtUp"] for one in accounts)
+
+    async def cut_off() -> bool:
+        return not await caught_up()
+
     await cast.server.op("fault", stage="connect", action="terminate", times=1000)
     await cast.server.op("terminate", account=PHONE)
-    for number in range(120):
-        await cast.text(
-            f"o{number}", f"written while you were away, {number}", chat=(ANA, BOB)[number % 2], offline=True
-        )
+    await _until(cut_off)
+    yield
     await cast.server.op("faults-clear")
-
-    async def connected() -> bool:
-        async with api.get(f"/api/whatsapp/qr/{account}") as answer:
-            return bool((await answer.json())["status"] == "connected")
-
-    await _until(connected)
+    await _until(caught_up)
     _say("[green]Connected again[/]")
+
+
+async def _got(api: aiohttp.ClientSession, path: str) -> dict[str, Any]:
+    async with api.get(path) as answer:
+        return dict(await answer.json())
 
 
 async def _landed(documents: Documents, account: str, cast: Cast) -> None:
@@ -222,6 +285,9 @@ def _settings(environ: Mapping[str, str], folder: Path, server_url: str, node: P
             "STATE_DIR": str(folder),
             "PORT": "0",
             "ACCOUNT_NAMESPACE": "demo",
+            # What the daemon would fill by itself the story has it fill, when the gap was seen.
+            "WHATSAPP_AUTO_BACKFILL_ENABLED": "false",
+            "RECENT_SYNC_ENABLED": "false",
             "WHATSAPP_WEB_URL": server_url,
             "WHATSAPP_BRIDGE_PRELOAD": str(node / "fake_whatsapp" / "preload.js"),
         }

@@ -60,6 +60,7 @@ export class Delivery {
     /** Nothing that waited is left: mark the end, and go live. */
     finish() {
         this.live = true
+        this.#queue.notice()
         if (!this.connection.fails('marker')) this.mark()
     }
 
