@@ -95,6 +95,8 @@ async def _story(url: str, documents: Documents, cast: Cast, stop: asyncio.Event
         await _landed(documents, account, cast)
         await _outage(cast, api, account)
         await _landed(documents, account, cast)
+        await _five_more(cast)
+        await _landed(documents, account, cast)
         await _loss(cast, api, account)
         await _landed(documents, account, cast)
         problems = await _check(documents, account, cast)
@@ -163,10 +165,13 @@ async def _outage(cast: Cast, api: aiohttp.ClientSession, account: str) -> None:
             )
 
 
-async def _loss(cast: Cast, api: aiohttp.ClientSession, account: str) -> None:
-    chat = f"{ANA}@s.whatsapp.net"
+async def _five_more(cast: Cast) -> None:
     for number in range(1, 6):
         await cast.text(f"n{number}", f"number {number}")
+
+
+async def _loss(cast: Cast, api: aiohttp.ClientSession, account: str) -> None:
+    chat = f"{ANA}@s.whatsapp.net"
     _say("[yellow]The connection breaks again[/], and of what is written now WhatsApp's server loses three messages")
     async with _away(cast, api, account):
         for number in range(6, 9):
