@@ -10,6 +10,8 @@ from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
 
 PHONE = "15550001111"
 ANA, BOB, MIA = "15550002222", "15550003333", "15550004444"
+OLD = "15551000000"
+"""A customer of whom there is history."""
 GROUP = "120363001234567890@g.us"
 OWN_EACH_FOURTH = 3
 """So the fake server makes its histories."""
@@ -52,7 +54,7 @@ class Cast:
     async def history(self) -> int:
         """Two months of conversations, in several chunks, inline and as a blob."""
         messages = 0
-        for prefix, how, first in (("h1", "inline", "15551000000"), ("h2", "blob", "15551000100")):
+        for prefix, how, first in (("h1", "inline", OLD), ("h2", "blob", "15551000100")):
             recipe = await self.server.op(
                 "history",
                 account=PHONE,

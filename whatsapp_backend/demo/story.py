@@ -24,7 +24,7 @@ from whatsapp_backend.adapters.local_firestore import LocalFirestore
 from whatsapp_backend.adapters.node_runtime import node_home
 from whatsapp_backend.app import Daemon, Documents, firestore
 from whatsapp_backend.clock import SystemClock
-from whatsapp_backend.demo.cast import ANA, BOB, GROUP, MIA, PHONE, Cast, differences
+from whatsapp_backend.demo.cast import ANA, BOB, GROUP, MIA, OLD, PHONE, Cast, differences
 from whatsapp_backend.errors import EmulatorMissing
 from whatsapp_backend.rules.document_ids import thread_id
 from whatsapp_backend.settings import Settings, load
@@ -95,7 +95,7 @@ async def _story(url: str, documents: Documents, cast: Cast, stop: asyncio.Event
         await _landed(documents, account, cast)
         await _outage(cast, api, account)
         await _landed(documents, account, cast)
-        await _five_more(cast)
+        await _old_customer(cast)
         await _landed(documents, account, cast)
         await _loss(cast, api, account)
         await _landed(documents, account, cast)
@@ -165,40 +165,43 @@ async def _outage(cast: Cast, api: aiohttp.ClientSession, account: str) -> None:
             )
 
 
-async def _five_more(cast: Cast) -> None:
+async def _old_customer(cast: Cast) -> None:
     for number in range(1, 6):
-        await cast.text(f"n{number}", f"number {number}")
+        await cast.text(f"n{number}", f"number {number}", chat=OLD)
 
 
 async def _loss(cast: Cast, api: aiohttp.ClientSession, account: str) -> None:
-    chat = f"{ANA}@s.whatsapp.net"
-    _say("[yellow]The connection breaks again[/], and of what is written now WhatsApp's server loses three messages")
+    _say("[yellow]The connection breaks again[/], and WhatsApp's server loses numbers 6 to 8: only the phone has them")
     async with _away(cast, api, account):
         for number in range(6, 9):
-            await cast.lost(f"n{number}", f"number {number}")
+            await cast.lost(f"n{number}", f"number {number}", chat=OLD)
     for number in (9, 10):
-        await cast.text(f"n{number}", f"number {number}")
+        await cast.text(f"n{number}", f"number {number}", chat=OLD)
+    path = f"/api/whatsapp/gaps/{account}/{thread_id(account, f'{OLD}@s.whatsapp.net')}"
 
     async def gaps() -> list[dict[str, Any]]:
-        found = await _got(api, f"/api/whatsapp/gaps/{account}/{thread_id(account, chat)}")
-        return [gap for gap in found.get("gaps", ()) if gap["below"]]
+        return [gap for gap in (await _got(api, path))["gaps"] if gap["below"] and gap["above"]["id"] in ("n9", "n10")]
 
-    (gap,) = await _until(gaps)
+    gap = (await _until(gaps))[0]
+    lost = (await _got(api, f"/api/whatsapp/gaps/{account}"))["announced"]["lostOffline"][0]
+    _say(f"  {lost['announced']} messages had been announced, {lost['received']} came; [cyan]GET {path}[/] says:")
+    _say(f"  [yellow]a gap[/], {gap['state']}: unknown between {gap['below']['id']} and {gap['above']['id']}")
+    await _filled(api, account)
+    known = await _got(api, path)
+    if any(one["number"] == gap["number"] for one in known["gaps"]):
+        _say("  [red]the gap is not closed[/]")
+        return
+    proof = next(one for one in known["proven"] if one["fromMs"] <= gap["fromMs"] + 1000 < one["untilMs"])
     _say(
-        f"[yellow]A gap[/] in Ana's chat: unknown from {gap['from']} until {gap['until']}, because of a {gap['reason']}"
+        f"  [green]the gap is closed[/], by {proof['proof']}: what the phone sent reached down to {gap['below']['id']}"
     )
-    _say(f"  the server had announced more than came. GET /api/whatsapp/gaps/{account} has it")
-    wanted = {"since": "1h", "chats": [chat]}
+
+
+async def _filled(api: aiohttp.ClientSession, account: str) -> None:
+    wanted = {"since": "1h", "chats": [f"{OLD}@s.whatsapp.net"]}
     async with api.post(f"/api/whatsapp/resync/{account}", json=wanted) as answer:
         job = (await answer.json())["data"]["jobId"]
-    await _filled(api, account, job)
-    known = await _got(api, f"/api/whatsapp/gaps/{account}/{thread_id(account, chat)}")
-    proofs = ", ".join(sorted({one["proof"] for one in known["proven"]}))
-    left = [one for one in known["gaps"] if one["number"] == gap["number"]]
-    _say("[red]The gap is not closed[/]" if left else f"[green]The gap is closed[/]; proven now by: {proofs}")
 
-
-async def _filled(api: aiohttp.ClientSession, account: str, job: str) -> None:
     async def ended() -> dict[str, Any] | None:
         told = (await _got(api, f"/api/whatsapp/jobs/{account}/{job}"))["job"]
         return told if told["endedAt"] else None
@@ -206,8 +209,8 @@ async def _filled(api: aiohttp.ClientSession, account: str, job: str) -> None:
     told = await _until(ended)
     work = told["progress"]
     _say(
-        f"The phone is asked, from the first message after the gap downwards: {work['requests']} requests, "
-        f"{work['fetched']} messages fetched, {work['stored']} of them new"
+        f"  a resync asks the phone for what is older than the message after the gap: {told['state']}, "
+        f"{work['requests']} requests, {work['fetched']} messages, {work['stored']} of them new"
     )
 
 
