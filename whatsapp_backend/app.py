@@ -27,6 +27,7 @@ from whatsapp_backend.adapters.node_runtime import node_home
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.api.health import Health, Owing, Vitals
 from whatsapp_backend.api.server import application, serving
+from whatsapp_backend.api.tokens import admins_only
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.clock import Clock, SystemClock
 from whatsapp_backend.domain.accounts import AccountView
@@ -247,7 +248,7 @@ class Daemon:
             queries=self._documents.queries,
             namespace=settings.account_namespace,
         )
-        app = application([*health.routes(), *whatsapp.routes()])
+        app = application([*health.routes(), *whatsapp.routes()], guards=[admins_only(settings.admin_token)])
         async with serving(app, host=settings.bind_host, port=settings.port) as port:
             yield port
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class WhatsAppBackendError(Exception):
     """Something went wrong in whatsapp-backend."""
@@ -115,3 +118,16 @@ class NodeMissing(OperatorMustAct):
 
 class NodeModulesMissing(OperatorMustAct):
     """The Node packages of the bridge could not be installed."""
+
+
+class DaemonSilent(OperatorMustAct):
+    """No daemon answers a command."""
+
+
+class DaemonRefused(WhatsAppBackendError):
+    """The daemon did not do what a command asked for; `answer` says why."""
+
+    def __init__(self, status: int, answer: Mapping[str, Any]) -> None:
+        super().__init__(str(answer.get("message") or answer.get("error") or f"HTTP {status}"))
+        self.status = status
+        self.answer = answer

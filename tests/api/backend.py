@@ -12,10 +12,14 @@ from aiohttp.test_utils import TestClient
 
 from whatsapp_backend.api.health import Vitals
 from whatsapp_backend.domain.accounts import AccountView
+from whatsapp_backend.domain.coverage import ENDLESS_MS
+from whatsapp_backend.domain.jobs import UNFINISHED, Bounds, Job, JobState, Kind, Plan, Trigger
 from whatsapp_backend.domain.writes import Write
+from whatsapp_backend.errors import NotConnected
 from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.rules.identity import account_id
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
+from whatsapp_backend.testing.memory_store import MemoryStore
 from whatsapp_backend.testing.scripted_bridge import ScriptedBridge
 
 NOW_MS = 1_795_328_371_000
@@ -89,6 +93,73 @@ class Ward:
         return self.seen
 
 
+class Runs:
+    """Runs that do nothing, and their jobs. `trouble` is raised by whoever starts one.
+
+    `coming` are what a job becomes, one each time it is asked for.
+    """
+
+    plan = Plan(threads=3, gaps=4, requests=4, writes=200, cost_usd=0.00018)
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.known: dict[str, Job] = {}
+        self.trouble: Exception | None = None
+        self.coming: list[dict[str, Any]] = []
+
+    def put(self, id: str = "J1", *, account: str = SHOP, **more: Any) -> Job:
+        made = {"kind": Kind.BACKFILL, "trigger": Trigger.PERIODIC, "created_at_ms": NOW_MS, "state": JobState.DONE}
+        self.known[id] = Job(id=id, account=account, **made | more)
+        return self.known[id]
+
+    async def start(
+        self,
+        account: str,
+        *,
+        kind: Kind,
+        trigger: Trigger,
+        bounds: Bounds,
+        dry_run: bool = False,
+        job_id: str | None = None,
+    ) -> Job:
+        if job_id in self.known:
+            return self.known[job_id]
+        if self.trouble:
+            raise self.trouble
+        if self._desk.known[account].status != "connected":
+            raise NotConnected(self._desk.known[account].status)
+        job_id = job_id or f"J{len(self.known) + 1}"
+        more = {"state": JobState.DONE, "plan": self.plan} if dry_run else {"state": JobState.PENDING}
+        return self.put(job_id, account=account, kind=kind, trigger=trigger, bounds=bounds, dry_run=dry_run, **more)
+
+    async def cancel(self, job_id: str) -> Job | None:
+        job = self.known.get(job_id)
+        if job and job.state in UNFINISHED:
+            job = self.known[job_id] = replace(job, state=JobState.CANCELLED, ended_at_ms=NOW_MS)
+        return job
+
+    # As the port Jobs
+
+    async def put_job(self, job: Job) -> None:
+        self.known[job.id] = job
+
+    async def job(self, id: str) -> Job | None:
+        if id in self.known and self.coming:
+            self.known[id] = replace(self.known[id], **self.coming.pop(0))
+        return self.known.get(id)
+
+    async def jobs(self, account: str | None = None, *, limit: int, before_ms: int = ENDLESS_MS) -> list[Job]:
+        newest = sorted(self.known.values(), key=lambda job: -job.created_at_ms)
+        return [job for job in newest if account in (None, job.account) and job.created_at_ms < before_ms][:limit]
+
+    async def unfinished_jobs(self) -> list[Job]:
+        return [job for job in self.known.values() if job.state in UNFINISHED]
+
+    async def last_jobs(self, account: str, kind: Kind) -> tuple[Job | None, Job | None]:
+        newest = [job for job in await self.jobs(account, limit=999) if job.kind is kind and not job.dry_run]
+        return next(iter(newest), None), next((job for job in newest if job.state is JobState.DONE), None)
+
+
 @dataclass
 class Backend:
     """What lies behind the API."""
@@ -98,6 +169,12 @@ class Backend:
     bridge: ScriptedBridge
     asker: Asker
     documents: MemoryDocuments
+    runs: Runs
+    store: MemoryStore = field(default_factory=MemoryStore)
+    distrusted: list[str] = field(default_factory=list)
+
+    async def distrust(self, thread: str) -> None:
+        self.distrusted.append(thread)
 
     async def put(self, path: str, **fields: Any) -> None:
         """A document is there."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 from aiohttp.test_utils import TestClient
-from backend import NOW_MS, Backend, Desk, Ward
+from backend import NOW_MS, Backend, Desk, Runs, Ward
 
+from whatsapp_backend.api.gaps import GapRoutes
 from whatsapp_backend.api.health import Health
+from whatsapp_backend.api.runs import RunRoutes
 from whatsapp_backend.api.server import application
+from whatsapp_backend.api.tokens import admins_only
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.flows.fetch import Asker
@@ -19,12 +22,19 @@ from whatsapp_backend.testing.scripted_bridge import ScriptedBridge
 @pytest.fixture
 def backend() -> Backend:
     desk, bridge = Desk(), ScriptedBridge()
-    asker = Asker(bridge, MemoryStore(), SystemClock(), timeout_s=60, is_connected=lambda _: True)
-    return Backend(desk, Ward(desk), bridge, asker, MemoryDocuments())
+    store = MemoryStore()
+    asker = Asker(bridge, store, SystemClock(), timeout_s=60, is_connected=lambda _: True)
+    return Backend(desk, Ward(desk), bridge, asker, MemoryDocuments(), Runs(desk), store)
 
 
 @pytest.fixture
-async def api(backend: Backend, aiohttp_client) -> TestClient:
+def admin_token() -> str | None:
+    """None, unless a test says otherwise."""
+    return None
+
+
+@pytest.fixture
+async def api(backend: Backend, admin_token: str | None, aiohttp_client) -> TestClient:
     """A client of the API."""
     health = Health(backend.ward, instance_id="test-1", wall_ms=lambda: NOW_MS)
     whatsapp = WhatsApp(
@@ -34,4 +44,7 @@ async def api(backend: Backend, aiohttp_client) -> TestClient:
         queries=backend.documents,
         namespace="test",
     )
-    return await aiohttp_client(application([*health.routes(), *whatsapp.routes()]))
+    runs = RunRoutes(runs=backend.runs, jobs=backend.runs, accounts=backend.desk, wall_ms=lambda: NOW_MS)
+    gaps = GapRoutes(ledger=backend.store, accounts=backend.desk, distrust=backend, wall_ms=lambda: NOW_MS)
+    routes = [*health.routes(), *whatsapp.routes(), *runs.routes(), *gaps.routes()]
+    return await aiohttp_client(application(routes, guards=[admins_only(admin_token)]))

@@ -18,6 +18,16 @@ ROUTES = [
     ("POST", f"/api/whatsapp/fetch-history/{SHOP}"),
     ("GET", f"/api/whatsapp/threads/{SHOP}"),
     ("GET", f"/api/whatsapp/messages/{SHOP}/thread"),
+    ("POST", f"/api/whatsapp/backfill/{SHOP}"),
+    ("POST", f"/api/admin/backfill/{SHOP}"),
+    ("GET", f"/api/admin/backfill/{SHOP}/status"),
+    ("POST", f"/api/whatsapp/resync/{SHOP}"),
+    ("GET", f"/api/whatsapp/jobs/{SHOP}"),
+    ("GET", f"/api/whatsapp/jobs/{SHOP}/J1"),
+    ("POST", f"/api/whatsapp/jobs/{SHOP}/J1/cancel"),
+    ("GET", f"/api/whatsapp/gaps/{SHOP}"),
+    ("GET", f"/api/whatsapp/gaps/{SHOP}/thread"),
+    ("POST", f"/api/whatsapp/gaps/{SHOP}/thread/reset"),
 ]
 
 
@@ -26,6 +36,8 @@ async def test_no_route_answers_under_the_name_of_somebody_else(api, backend, me
     answer = await api.request(method, path, headers={"Host": "evil.example"})
     assert "localhost" in await refused(answer, 403, "forbidden_host")
     assert backend.desk.resumed == []
+    assert backend.runs.known == {}
+    assert backend.distrusted == []
 
 
 def test_every_route_was_asked(api):

@@ -91,6 +91,7 @@ def test_what_is_as_it_was_sent_makes_no_difference() -> None:
         ({"M1": replace(SENT, body="other")}, {PATH: FIELDS}, THREADS),
         ({"M1": replace(SENT, outbound=True)}, {PATH: FIELDS}, THREADS),
         ({"M1": replace(SENT, offline=True)}, {PATH: FIELDS}, THREADS),
+        ({"M1": replace(SENT, fetched=True)}, {PATH: FIELDS}, THREADS),
         ({"M1": SENT}, {PATH: FIELDS}, {SENT.chat: {"lastMessageAtMs": 4}}),
         ({"M1": SENT}, {PATH: FIELDS}, {}),
     ],

@@ -131,6 +131,16 @@ async def test_a_damaged_page_is_found_when_a_small_file_is_opened(state_dir):
     assert ".recover" in message
 
 
+def test_the_columns_of_a_key_come_first_where_the_key_is_the_table(file):
+    """SQLite's quick_check takes columns for each other otherwise (3.40.1 does), and a good file for a damaged one."""
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE sql LIKE '%WITHOUT ROWID'").fetchall()
+        assert tables
+        for (table,) in tables:
+            keys = [key for *_, key in connection.execute(f"PRAGMA table_info({table})")]
+            assert keys == sorted(keys, key=lambda key: key or 99), table
+
+
 async def test_a_large_file_is_opened_without_reading_all_of_it(state_dir, monkeypatch):
     await use(state_dir)
     monkeypatch.setattr(opening, "FULLY_CHECKED_BYTES", 0)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from aiohttp import web
+
+from whatsapp_backend.domain.coverage import ENDLESS_MS
+from whatsapp_backend.domain.jobs import Bounds
+from whatsapp_backend.rules.identity import canonical_jid
+from whatsapp_backend.rules.since import moment_of
 
 PHONE = re.compile(r"\s*\+?[0-9][0-9 ().-]{5,31}")
 NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}")
@@ -15,6 +21,20 @@ _MESSAGE_ID = re.compile(r"[^\x00-\x1f]{1,1500}")
 _LIMITS = range(1, 501)
 _PAGE = range(1, 51)
 _SECONDS = range(1, 1 << 40)
+_JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MOST_CHATS = 1000
+_SINCE, _NOW = "2h", "0s"
+_OF_RUNS = ("dryRun", "jobId")
+_OF_RESYNCS = ("since", "until", "chats", *_OF_RUNS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedRun:
+    """A run that a caller wants. `job_id` is of his choice, so that asking again does not start another one."""
+
+    bounds: Bounds = field(default_factory=Bounds)
+    dry_run: bool = False
+    job_id: str | None = None
 
 
 async def json_object(request: web.Request) -> dict[str, Any]:
@@ -26,6 +46,31 @@ async def json_object(request: web.Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(text="the body must be a JSON object")
     return body
+
+
+async def optional_json_object(request: web.Request) -> dict[str, Any]:
+    """The body, where there is one."""
+    return await json_object(request) if await request.read() else {}
+
+
+def backfill_request(body: dict[str, Any]) -> AskedRun:
+    """`dryRun` and `jobId`. What else there is has never had a meaning: callers of the Node system may send it."""
+    return AskedRun(dry_run=_dry_run(body), job_id=_job_id(body))
+
+
+def resync_request(body: dict[str, Any], now_ms: int) -> AskedRun:
+    """`since` (2h), `until` (now), `chats` (all), `dryRun`, `jobId`."""
+    unknown = sorted(body.keys() - {*_OF_RESYNCS})
+    if unknown:  # a misspelt `chats` would mean all of them
+        raise web.HTTPBadRequest(text=f"`{unknown[0][:50]}` means nothing here: use {', '.join(_OF_RESYNCS)}")
+    since_ms = _moment("since", body.get("since"), now_ms, default=_SINCE)
+    until_ms = min(_moment("until", body.get("until"), now_ms, default=_NOW), now_ms)
+    if since_ms > now_ms:
+        raise web.HTTPBadRequest(text="`since` lies in the future: name a moment that has been")
+    if since_ms >= until_ms:
+        raise web.HTTPBadRequest(text="`until` must be later than `since`: name an earlier `since`, or no `until`")
+    bounds = Bounds(since_ms=since_ms, until_ms=until_ms, chats=_chats(body))
+    return AskedRun(bounds=bounds, dry_run=_dry_run(body), job_id=_job_id(body))
 
 
 def history_request(body: dict[str, Any]) -> dict[str, Any]:
@@ -53,15 +98,53 @@ def history_request(body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def limit_of(request: web.Request, *, orders: tuple[str, ...], default: int = 50) -> int:
-    """The query's `limit`; `orderBy` must be one of the orders there are, and changes nothing."""
-    order = request.query.get("orderBy", orders[0])
-    if order not in orders:
+def before_of(request: web.Request, now_ms: int) -> int:
+    """The query's `before`, in ms."""
+    text = request.query.get("before")
+    return ENDLESS_MS if text is None else _moment("before", text, now_ms)
+
+
+def limit_of(request: web.Request, *, orders: tuple[str, ...] = (), default: int = 50) -> int:
+    """The query's `limit`; `orderBy` must be one of the orders there are, if it is looked at, and changes nothing."""
+    if orders and request.query.get("orderBy", orders[0]) not in orders:
         raise web.HTTPBadRequest(text=f"orderBy must be one of: {', '.join(orders)}")
     limit = request.query.get("limit", str(default))
     if not (re.fullmatch("[0-9]{1,5}", limit) and int(limit) in _LIMITS):
         raise web.HTTPBadRequest(text=f"limit must be a whole number from {_LIMITS[0]} to {_LIMITS[-1]}")
     return int(limit)
+
+
+def _moment(name: str, text: Any, now_ms: int, *, default: str = "") -> int:
+    text = default if text is None else text
+    try:
+        return moment_of(text if isinstance(text, str) else "", now_ms)
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"`{name}` {error}") from error
+
+
+def _chats(body: dict[str, Any]) -> tuple[str, ...]:
+    chats = body.get("chats")
+    if chats is None:
+        return ()
+    good = isinstance(chats, list) and 0 < len(chats) <= _MOST_CHATS and all(_is_text(one, _JID) for one in chats)
+    if not good:
+        message = f"`chats` must be a list of 1 to {_MOST_CHATS} JIDs, as 15550002222@s.whatsapp.net; without it, all"
+        raise web.HTTPBadRequest(text=message)
+    return tuple(dict.fromkeys(map(canonical_jid, chats)))
+
+
+def _dry_run(body: dict[str, Any]) -> bool:
+    wanted = body.get("dryRun")
+    if wanted is not None and not isinstance(wanted, bool):
+        raise web.HTTPBadRequest(text="`dryRun` must be true or false")
+    return bool(wanted)
+
+
+def _job_id(body: dict[str, Any]) -> str | None:
+    job_id = body.get("jobId")
+    if job_id is not None and not _is_text(job_id, _JOB_ID):
+        raise web.HTTPBadRequest(text="`jobId` must be 1 to 64 letters, digits, dots, dashes and underscores")
+    return job_id
 
 
 def _is_text(value: Any, form: re.Pattern[str]) -> bool:

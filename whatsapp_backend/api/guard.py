@@ -10,11 +10,12 @@ import ipaddress
 import re
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 from aiohttp import web
 
-from whatsapp_backend.errors import BridgeGone, DocumentsUnavailable, StoreUnwell
+from whatsapp_backend.errors import AccountUnknown, BridgeGone, Busy, DocumentsUnavailable, NotConnected, StoreUnwell
 
 log = structlog.get_logger()
 
@@ -68,6 +69,12 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
             response.headers["Allow"] = error.headers["Allow"]
     except tuple(_UNAVAILABLE) as error:
         response = failure(request, 503, _UNAVAILABLE[type(error)], str(error))
+    except AccountUnknown as error:
+        response = failure(request, 404, "account_not_found", str(error))
+    except NotConnected as error:
+        response = failure(request, 409, "invalid_state", str(error), currentStatus=error.status)
+    except Busy as error:
+        response = failure(request, 409, "busy", str(error), holder=error.holder, jobId=error.job)
     except Exception:
         log.exception("request_failed", method=request.method, request=request_id(request))
         response = failure(request, 500, "internal_error", "this is a bug: the log says more, by the request's id")
@@ -83,8 +90,7 @@ def request_id(request: web.Request) -> str:
     return request[_OWN_ID]
 
 
-def failure(request: web.Request, status: int, error: str, message: str) -> web.Response:
+def failure(request: web.Request, status: int, error: str, message: str, **more: Any) -> web.Response:
     """An answer that names what is wrong."""
-    return web.json_response(
-        {"success": False, "error": error, "message": message, "requestId": request_id(request)}, status=status
-    )
+    answer = {"success": False, "error": error, "message": message, "requestId": request_id(request), **more}
+    return web.json_response(answer, status=status)

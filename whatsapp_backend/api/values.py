@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from whatsapp_backend.domain.moments import YEAR_10000_MS, at_ms
 from whatsapp_backend.domain.writes import Document
 
 _ISO_FIELDS = frozenset({"tsClient"})
@@ -27,6 +28,11 @@ def shown(document: Document) -> dict[str, Any]:
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_ms(ms: int | None) -> str | None:
+    """`iso` of a moment in ms; None for none, for the beginning of time and for what lies after the year 9999."""
+    return iso(at_ms(ms)) if ms is not None and 0 < ms < YEAR_10000_MS else None
 
 
 def _value(value: Any) -> Any:

@@ -1,4 +1,6 @@
-"""The commands, and the exit codes: 0 done, 1 failed, 78 the settings or the credentials must be mended first."""
+"""The commands, and the exit codes: 0 done, 1 failed, 2 wrongly asked, 78 the settings or the credentials must be
+mended first. Those that ask a running daemon have more, see cli/remote.py.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import resource
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -16,6 +18,9 @@ from whatsapp_backend import __version__
 from whatsapp_backend.cli.logs import configure_logs
 from whatsapp_backend.errors import FirestoreCredentialsUnusable, WhatsAppBackendError
 from whatsapp_backend.settings import EXIT_BAD_SETTINGS, SettingsInvalid, load
+
+if TYPE_CHECKING:
+    from whatsapp_backend.cli import remote
 
 app = typer.Typer(
     help="Keeps a complete, duplicate-free copy of WhatsApp conversations in Firestore.",
@@ -25,6 +30,14 @@ app = typer.Typer(
 )
 
 EnvFile = Annotated[Path | None, typer.Option("--env-file", help="Read settings from this file; the environment wins.")]
+Account = Annotated[list[str] | None, typer.Option("--account", help="This account; repeatable.")]
+Phone = Annotated[list[str] | None, typer.Option("--phone", help="The same by its number, +1555…")]
+Everyone = Annotated[bool, typer.Option("--all", help="All accounts.")]
+Url = Annotated[str | None, typer.Option("--url", help="Where the daemon is. Default: BIND_HOST and PORT.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For scripts: one JSON object a line.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and what it would cost.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until it has ended.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="Show at most so many.")]
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 -- typer calls it so
@@ -100,6 +113,113 @@ def survey(
         return show_survey(settings, accounts=[*(account or ()), *numbers], dry_run=dry_run, as_json=as_json)
 
     _exit_with(show)
+
+
+@app.command()
+def backfill(
+    *,
+    env_file: EnvFile = None,
+    url: Url = None,
+    account: Account = None,
+    phone: Phone = None,
+    everyone: Everyone = False,
+    dry_run: DryRun = False,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let the running daemon fill every gap and dig for history, now."""
+    from whatsapp_backend.cli import remote
+
+    asked = _asked(env_file, url=url, accounts=account, phones=phone, everyone=everyone, as_json=as_json)
+    _exit_with(lambda: remote.backfill(asked(), dry_run=dry_run, wait=not no_wait))
+
+
+@app.command()
+def resync(
+    *,
+    env_file: EnvFile = None,
+    url: Url = None,
+    since: Annotated[str, typer.Option("--since", help="90s, 30m, 2h, 7d, or ISO 8601 (UTC).")] = "2h",
+    until: Annotated[str | None, typer.Option("--until", help="The same; without it, now.")] = None,
+    chat: Annotated[list[str] | None, typer.Option("--chat", help="Only this number or JID; repeatable.")] = None,
+    account: Account = None,
+    phone: Phone = None,
+    everyone: Everyone = False,
+    dry_run: DryRun = False,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let the running daemon fill what is missing since then, also what was given up."""
+    from whatsapp_backend.cli import remote
+
+    asked = _asked(env_file, url=url, accounts=account, phones=phone, everyone=everyone, as_json=as_json)
+    _exit_with(
+        lambda: remote.resync(asked(), since=since, until=until, chats=chat or (), dry_run=dry_run, wait=not no_wait)
+    )
+
+
+@app.command()
+def gaps(
+    *,
+    env_file: EnvFile = None,
+    url: Url = None,
+    account: Account = None,
+    phone: Phone = None,
+    chat: Annotated[str | None, typer.Option("--chat", help="What is known of this number or JID, and why.")] = None,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="With --chat: believe nothing of it until it is proven anew.")
+    ] = False,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the running daemon knows to be missing."""
+    from whatsapp_backend.cli import remote
+
+    if reset and not chat:
+        raise typer.BadParameter("--reset needs --chat: one chat at a time")
+    asked = _asked(env_file, url=url, accounts=account, phones=phone, as_json=as_json)
+    _exit_with(lambda: remote.gaps(asked(), chat=chat, reset=reset, limit=limit))
+
+
+@app.command()
+def jobs(
+    *,
+    env_file: EnvFile = None,
+    url: Url = None,
+    account: Account = None,
+    phone: Phone = None,
+    cancel: Annotated[str | None, typer.Option("--cancel", metavar="JOB", help="End this one.")] = None,
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the newest runs of the running daemon."""
+    from whatsapp_backend.cli import remote
+
+    asked = _asked(env_file, url=url, accounts=account, phones=phone, as_json=as_json)
+    _exit_with(lambda: remote.jobs(asked(), cancel=cancel, limit=limit))
+
+
+def _asked(
+    env_file: Path | None,
+    *,
+    url: str | None,
+    accounts: list[str] | None,
+    phones: list[str] | None,
+    everyone: bool = False,
+    as_json: bool,
+) -> Callable[[], remote.Asked]:
+    """What a running daemon is asked by; called where settings that are wrong are explained."""
+    from whatsapp_backend.cli import remote
+
+    configure_logs()
+    return lambda: remote.Asked(
+        settings=load(os.environ, env_file),
+        url=url,
+        accounts=tuple(accounts or ()),
+        phones=tuple(phones or ()),
+        everyone=everyone,
+        as_json=as_json,
+    )
 
 
 def _exit_with(make: Callable[[], Awaitable[int]]) -> None:

@@ -10,6 +10,8 @@ from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
 
 PHONE = "15550001111"
 ANA, BOB, MIA = "15550002222", "15550003333", "15550004444"
+OLD = "15551000000"
+"""A customer of whom there is history."""
 GROUP = "120363001234567890@g.us"
 OWN_EACH_FOURTH = 3
 """So the fake server makes its histories."""
@@ -26,6 +28,8 @@ class Sent:
     kind: str = "text"
     offline: bool = False
     history: bool = False
+    fetched: bool = False
+    """It never came by itself: the phone had to be asked for it."""
     earlier: str | None = None
     """The text before it was edited."""
     revoked: bool = False
@@ -50,7 +54,7 @@ class Cast:
     async def history(self) -> int:
         """Two months of conversations, in several chunks, inline and as a blob."""
         messages = 0
-        for prefix, how, first in (("h1", "inline", "15551000000"), ("h2", "blob", "15551000100")):
+        for prefix, how, first in (("h1", "inline", OLD), ("h2", "blob", "15551000100")):
             recipe = await self.server.op(
                 "history",
                 account=PHONE,
@@ -71,6 +75,12 @@ class Cast:
                         history=True,
                     )
         return messages
+
+    async def lost(self, id: str, body: str, *, chat: str = ANA) -> None:
+        """Somebody writes while we are away, and the server loses it: only the phone has it."""
+        await self.text(id, body, chat=chat)
+        self.sent[id] = replace(self.sent[id], fetched=True)
+        await self.server.op("lose", account=PHONE, ids=[id])
 
     async def text(self, id: str, body: str, *, chat: str = ANA, offline: bool = False, **more: Any) -> None:
         """Somebody writes."""
@@ -140,7 +150,7 @@ def _compared(expected: Sent, fields: Mapping[str, Any]) -> list[str]:
         "body": expected.body,
         "direction": "outbound" if expected.outbound else "inbound",
         "messageType": expected.kind,
-        "syncSource": "history_sync" if expected.history else "realtime",
+        "syncSource": "history_sync" if expected.history else "manual_sync" if expected.fetched else "realtime",
         "offlineSync": expected.offline or None,
         "revoked": expected.revoked or None,
     }

@@ -1,4 +1,5 @@
-"""The story: a phone is paired, its history arrives, people write, the connection breaks and heals, nothing is missing.
+"""The story: a phone is paired, its history arrives, people write, the connection breaks and heals, nothing is missing;
+then the server loses messages, the gap shows, and the phone fills it.
 
 Everything is real but WhatsApp's server and, where there is no emulator, Firestore: the daemon, the bridge and Baileys
 are those that run in production, and the account is added and paired through the HTTP API, as an operator does it.
@@ -23,8 +24,9 @@ from whatsapp_backend.adapters.local_firestore import LocalFirestore
 from whatsapp_backend.adapters.node_runtime import node_home
 from whatsapp_backend.app import Daemon, Documents, firestore
 from whatsapp_backend.clock import SystemClock
-from whatsapp_backend.demo.cast import ANA, BOB, GROUP, MIA, PHONE, Cast, differences
+from whatsapp_backend.demo.cast import ANA, BOB, GROUP, MIA, OLD, PHONE, Cast, differences
 from whatsapp_backend.errors import EmulatorMissing
+from whatsapp_backend.rules.document_ids import thread_id
 from whatsapp_backend.settings import Settings, load
 from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
@@ -93,6 +95,10 @@ async def _story(url: str, documents: Documents, cast: Cast, stop: asyncio.Event
         await _landed(documents, account, cast)
         await _outage(cast, api, account)
         await _landed(documents, account, cast)
+        await _old_customer(cast)
+        await _landed(documents, account, cast)
+        await _loss(cast, api, account)
+        await _landed(documents, account, cast)
         problems = await _check(documents, account, cast)
         if once:
             return 1 if problems else 0
@@ -152,20 +158,85 @@ async def _minds_change(cast: Cast) -> None:
 
 async def _outage(cast: Cast, api: aiohttp.ClientSession, account: str) -> None:
     _say("[yellow]The connection breaks[/] while 120 messages are on their way")
+    async with _away(cast, api, account):
+        for number in range(120):
+            await cast.text(
+                f"o{number}", f"written while you were away, {number}", chat=(ANA, BOB)[number % 2], offline=True
+            )
+
+
+async def _old_customer(cast: Cast) -> None:
+    for number in range(1, 6):
+        await cast.text(f"n{number}", f"number {number}", chat=OLD)
+
+
+async def _loss(cast: Cast, api: aiohttp.ClientSession, account: str) -> None:
+    _say("[yellow]The connection breaks again[/], and WhatsApp's server loses numbers 6 to 8: only the phone has them")
+    async with _away(cast, api, account):
+        for number in range(6, 9):
+            await cast.lost(f"n{number}", f"number {number}", chat=OLD)
+    for number in (9, 10):
+        await cast.text(f"n{number}", f"number {number}", chat=OLD)
+    path = f"/api/whatsapp/gaps/{account}/{thread_id(account, f'{OLD}@s.whatsapp.net')}"
+
+    async def gaps() -> list[dict[str, Any]]:
+        return [gap for gap in (await _got(api, path))["gaps"] if gap["below"] and gap["above"]["id"] in ("n9", "n10")]
+
+    gap = (await _until(gaps))[0]
+    lost = (await _got(api, f"/api/whatsapp/gaps/{account}"))["announced"]["lostOffline"][0]
+    _say(f"  {lost['announced']} messages had been announced, {lost['received']} came; [cyan]GET {path}[/] says:")
+    _say(f"  [yellow]a gap[/], {gap['state']}: unknown between {gap['below']['id']} and {gap['above']['id']}")
+    await _filled(api, account)
+    known = await _got(api, path)
+    if any(one["number"] == gap["number"] for one in known["gaps"]):
+        _say("  [red]the gap is not closed[/]")
+        return
+    proof = next(one for one in known["proven"] if one["fromMs"] <= gap["fromMs"] + 1000 < one["untilMs"])
+    _say(
+        f"  [green]the gap is closed[/], by {proof['proof']}: what the phone sent reached down to {gap['below']['id']}"
+    )
+
+
+async def _filled(api: aiohttp.ClientSession, account: str) -> None:
+    wanted = {"since": "1h", "chats": [f"{OLD}@s.whatsapp.net"]}
+    async with api.post(f"/api/whatsapp/resync/{account}", json=wanted) as answer:
+        job = (await answer.json())["data"]["jobId"]
+
+    async def ended() -> dict[str, Any] | None:
+        told = (await _got(api, f"/api/whatsapp/jobs/{account}/{job}"))["job"]
+        return told if told["endedAt"] else None
+
+    told = await _until(ended)
+    work = told["progress"]
+    _say(
+        f"  a resync asks the phone for what is older than the message after the gap: {told['state']}, "
+        f"{work['requests']} requests, {work['fetched']} messages, {work['stored']} of them new"
+    )
+
+
+@asynccontextmanager
+async def _away(cast: Cast, api: aiohttp.ClientSession, account: str) -> AsyncIterator[None]:
+    """While the connection is broken."""
+
+    async def caught_up() -> bool:
+        accounts = (await _got(api, "/api/whatsapp/accounts"))["accounts"]
+        return any(one["id"] == account and one["caughtUp"] for one in accounts)
+
+    async def cut_off() -> bool:
+        return not await caught_up()
+
     await cast.server.op("fault", stage="connect", action="terminate", times=1000)
     await cast.server.op("terminate", account=PHONE)
-    for number in range(120):
-        await cast.text(
-            f"o{number}", f"written while you were away, {number}", chat=(ANA, BOB)[number % 2], offline=True
-        )
+    await _until(cut_off)
+    yield
     await cast.server.op("faults-clear")
-
-    async def connected() -> bool:
-        async with api.get(f"/api/whatsapp/qr/{account}") as answer:
-            return bool((await answer.json())["status"] == "connected")
-
-    await _until(connected)
+    await _until(caught_up)
     _say("[green]Connected again[/]")
+
+
+async def _got(api: aiohttp.ClientSession, path: str) -> dict[str, Any]:
+    async with api.get(path) as answer:
+        return dict(await answer.json())
 
 
 async def _landed(documents: Documents, account: str, cast: Cast) -> None:
@@ -222,6 +293,9 @@ def _settings(environ: Mapping[str, str], folder: Path, server_url: str, node: P
             "STATE_DIR": str(folder),
             "PORT": "0",
             "ACCOUNT_NAMESPACE": "demo",
+            # What the daemon would fill by itself the story has it fill, when the gap was seen.
+            "WHATSAPP_AUTO_BACKFILL_ENABLED": "false",
+            "RECENT_SYNC_ENABLED": "false",
             "WHATSAPP_WEB_URL": server_url,
             "WHATSAPP_BRIDGE_PRELOAD": str(node / "fake_whatsapp" / "preload.js"),
         }

@@ -41,7 +41,13 @@ _PROJECT = Text(pattern=r"[a-z][a-z0-9-]{3,61}[a-z0-9]", allowed="a project id, 
 PROCESS: tuple[Variable, ...] = (
     row("port", "PORT", Whole(low=0, high=65535), "Port of the HTTP API; 0 takes any free one.", default=8080),
     row("bind_host", "BIND_HOST", LoopbackHost(), "Address the API listens on.", default="127.0.0.1"),
-    row("admin_token", "ADMIN_TOKEN", _TOKEN, "Bearer token of the admin routes.", secret=True, used=False),
+    row(
+        "admin_token",
+        "ADMIN_TOKEN",
+        _TOKEN,
+        "Bearer token of the admin routes, which ask for none as long as it is not set.",
+        secret=True,
+    ),
     row("obs_token", "OBS_TOKEN", _TOKEN, "Token of the observability routes.", secret=True, used=False),
     row(
         "state_dir",

@@ -97,11 +97,11 @@ CREATE TABLE coverage (
 
 CREATE TABLE interval (
     coverage INTEGER NOT NULL,
+    proof TEXT NOT NULL,
     start_ms INTEGER NOT NULL,
     start_id TEXT NOT NULL,
     end_ms INTEGER NOT NULL,
     end_id TEXT NOT NULL,
-    proof TEXT NOT NULL,
     PRIMARY KEY (coverage, proof, start_ms, start_id, end_ms, end_id)
 ) STRICT, WITHOUT ROWID;
 

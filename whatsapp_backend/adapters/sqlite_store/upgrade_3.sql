@@ -1,5 +1,6 @@
 -- A request to the phone and the gap it was for, as it was then. Kept before it is sent: its answer may come days later.
 CREATE TABLE asked (
+    account TEXT NOT NULL,
     id TEXT NOT NULL,
     anchor_ms INTEGER NOT NULL,
     anchor_id TEXT NOT NULL,
@@ -8,7 +9,6 @@ CREATE TABLE asked (
     older INTEGER NOT NULL,
     coverage INTEGER NOT NULL,
     number INTEGER NOT NULL,
-    account TEXT NOT NULL,
     start_ms INTEGER NOT NULL,
     end_ms INTEGER NOT NULL,
     below_ms INTEGER,

@@ -31,11 +31,10 @@ export class Delivery {
         /** @param {string} tag */
         const count = tag => tags.filter(each => each === tag).length
         this.connection.send(node('ib', { from: 's.whatsapp.net' }, [node('offline_preview', {
-            count: queue.size + queue.lost, message: count('message') + queue.lost, receipt: count('receipt'),
+            count: queue.size, message: count('message'), receipt: count('receipt'),
             notification: count('notification'), call: count('call'), appdata: 0
         })]))
-        this.connection.emit('announced', { count: queue.size + queue.lost })
-        queue.lost = 0
+        this.connection.emit('announced', { count: queue.size })
         if (!queue.size) this.finish()
         else if (!this.connection.companion?.owner.batches) this.batch(Infinity)
     }
@@ -61,6 +60,7 @@ export class Delivery {
     /** Nothing that waited is left: mark the end, and go live. */
     finish() {
         this.live = true
+        this.#queue.notice()
         if (!this.connection.fails('marker')) this.mark()
     }
 

@@ -4,7 +4,7 @@
  */
 
 /** @typedef {import('baileys').BinaryNode} BinaryNode */
-/** @typedef {{seq: number, node: BinaryNode, sends: number, connection: number}} Queued */
+/** @typedef {{seq: number, node: BinaryNode, sends: number, connection: number, lost?: boolean}} Queued */
 
 export class Queue {
     constructor() {
@@ -15,8 +15,6 @@ export class Queue {
         this.last = 0
         /** @type {(() => void)[]} */
         this.waiting = []
-        /** What was thrown away, and will be announced once all the same. */
-        this.lost = 0
     }
 
     get size() {
@@ -39,7 +37,7 @@ export class Queue {
         const found = []
         for (const entry of this.entries.values()) {
             if (found.length >= limit) break
-            if (entry.connection !== connection) found.push(entry)
+            if (entry.connection !== connection && !entry.lost) found.push(entry)
         }
         return found
     }
@@ -59,25 +57,35 @@ export class Queue {
         this.entries.delete(seq)
         if (seqs.length === 1) this.byId.delete(id)
         else seqs.splice(seqs.indexOf(seq), 1)
-        if (!this.entries.size) for (const wake of this.waiting.splice(0)) wake()
+        this.#wake()
         return entry
     }
 
-    /** Throw away what waits under these ids. @param {Set<string>} ids */
-    lose(ids) {
-        const gone = [...this.entries.values()].filter(({ node }) => ids.has(node.attrs.id))
-        for (const { seq, node } of gone) {
+    /** They count for as long as nobody noticed, and are never sent. @param {string} id */
+    lose(id) {
+        const seqs = this.byId.get(id) ?? []
+        for (const entry of this.entries.values()) if (seqs.includes(entry.seq)) entry.lost = true
+        return seqs.length
+    }
+
+    /** It was noticed: what was lost is not there. */
+    notice() {
+        for (const [seq, { lost, node }] of this.entries) {
+            if (!lost) continue
             this.entries.delete(seq)
             this.byId.delete(node.attrs.id)
         }
-        this.lost += gone.length
-        return gone.length
+        this.#wake()
     }
 
     clear() {
         this.entries.clear()
         this.byId.clear()
-        for (const wake of this.waiting.splice(0)) wake()
+        this.#wake()
+    }
+
+    #wake() {
+        if (!this.entries.size) for (const wake of this.waiting.splice(0)) wake()
     }
 
     /** Wait until nothing is left, or for so long. @param {number} timeoutMs */

@@ -68,11 +68,6 @@ function marker(server, args) {
     connectionOf(server, args).delivery.mark()
 }
 
-/** @param {FakeWhatsApp} server @param {Args} args the server loses what waits; only the phone has it still */
-function lose({ world }, args) {
-    return { lost: world.companion(args.account, args.device).queue.lose(new Set(args.ids)) }
-}
-
 /** @param {FakeWhatsApp} server @param {Args} args what goes wrong with downloads */
 function cdnFault({ cdn }, args) {
     const { kind, path, status, delay_ms, cut, truncate, spoil, times = 1 } = args
@@ -80,6 +75,5 @@ function cdnFault({ cdn }, args) {
 }
 
 export const FAULT_OPS = {
-    fault, 'faults-clear': faultsClear, hold, release, terminate, stall, rubbish, disconnect, marker, lose,
-    cdn: cdnFault
+    fault, 'faults-clear': faultsClear, hold, release, terminate, stall, rubbish, disconnect, marker, cdn: cdnFault
 }

@@ -121,4 +121,10 @@ function stanza({ world }, args) {
     return { id: built.attrs.id }
 }
 
-export const MESSAGE_OPS = { message: sendOne, messages: sendMany, duplicate, stanza }
+/** @param {FakeWhatsApp} server @param {Args} args what waits for a device is lost: announced, and never delivered */
+function lose({ world }, args) {
+    const { queue } = world.companion(args.account, args.device)
+    return { lost: args.ids.reduce((/** @type {number} */ sum, /** @type {string} */ id) => sum + queue.lose(id), 0) }
+}
+
+export const MESSAGE_OPS = { message: sendOne, messages: sendMany, duplicate, stanza, lose }

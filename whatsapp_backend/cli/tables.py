@@ -1,0 +1,148 @@
+"""What the daemon answers, as tables for people and as lines for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+_UTC_MINUTE = 16
+"""So much of a moment is shown."""
+
+
+def print_line(answer: Mapping[str, Any]) -> None:
+    """One JSON object on a line of its own."""
+    print(orjson.dumps(answer).decode())
+
+
+def print_jobs(jobs: Sequence[Mapping[str, Any]]) -> None:
+    """Jobs, a table for each account."""
+    for account in dict.fromkeys(job["accountId"] for job in jobs):
+        table = Table(Column("job", no_wrap=True), Column("what came", overflow="fold"), title=account, show_lines=True)
+        for job in jobs:
+            if job["accountId"] == account:
+                created = f"{moment(job['createdAt'])} UTC"
+                table.add_row(_cell(job["id"], f"{job['kind']}, {job['trigger']}", created), _cell(*_came(job)))
+        Console().print(table)
+
+
+def print_plans(jobs: Sequence[Mapping[str, Any]]) -> None:
+    """What dry runs would do."""
+    table = _table("account", "threads", "gaps", "requests, at least", "writes, at most", "cost, at most")
+    for job in jobs:
+        plan = job["plan"] or {}
+        names = ("threads", "gaps", "requests", "writes")
+        cost = f"${plan['costUsd']:.4f}" if plan else job["errorMessage"] or job["state"]
+        table.add_row(*_texts(job["accountId"], *(plan.get(name) for name in names), cost))
+    Console().print(table)
+
+
+def print_account(answer: Mapping[str, Any]) -> None:
+    """What is missing of an account."""
+    counts, phone = answer["counts"], answer["phone"]
+    print(f"{answer['accountId']}: {_counted(counts['byState']) or 'no gaps'}")
+    if counts["byReason"]:
+        print(f"  not closed, by reason: {_counted(counts['byReason'])}")
+    if phone["unanswered"] or phone["pausedUntil"]:
+        paused = f", left alone until {moment(phone['pausedUntil'])} UTC" if phone["pausedUntil"] else ""
+        print(f"  the phone: {phone['unanswered']} requests in a row without an answer{paused}")
+    for asked in answer["requests"]:
+        print(f"  asked at {moment(asked['askedAt'])} UTC, no answer yet: {_chat(asked['threadId'])}")
+    _print_announced(answer["announced"])
+    if answer["gaps"]:
+        Console().print(_gaps(answer["gaps"]))
+
+
+def print_thread(answer: Mapping[str, Any]) -> None:
+    """What is known of a thread, and by what proof."""
+    newest = answer["contiguous"]
+    said = f"from {moment(newest['from'])} until {moment(newest['until'])} UTC" if newest else "nothing"
+    print(f"{answer['chat']}: known without a hole: {said}")
+    print(f"  proofs withdrawn: {answer['withdrawn']}, messages owed: {len(answer['owed'])}")
+    table = _table("from (UTC)", "until (UTC)", "why it is known, or not")
+    for claim in answer["proven"]:
+        table.add_row(*_span(claim), *_texts(f"proven: {claim['proof']}"))
+    for claim in answer["claimed"]:
+        table.add_row(*_span(claim), *_texts(f"claimed by connections: {claim['proof']}"))
+    for doubt in answer["doubts"]:
+        table.add_row(*_span(doubt), *_texts(f"connections are doubted: {doubt['reason']}"))
+    if table.row_count:
+        Console().print(table)
+    Console().print(_gaps(answer["gaps"]))
+
+
+def moment(iso: str | None) -> str:
+    """A moment of the API, short."""
+    return iso[:_UTC_MINUTE].replace("T", " ") if iso else "-"
+
+
+def _came(job: Mapping[str, Any]) -> list[str]:
+    work, why = job["progress"], job["errorMessage"] or job["errorCode"]
+    return [
+        f"{job['state']}: {why}" if why else job["state"],
+        f"{work['threads']} threads, {work['requests']} requests, {work['unanswered']} of them without an answer",
+        f"{work['fetched']} fetched, {work['stored']} stored, {work['duplicates']} duplicates",
+        f"{work['gapsClosed']} gaps closed",
+    ]
+
+
+def _print_announced(announced: Mapping[str, Any]) -> None:
+    for one in announced["missingChunks"]:
+        print(f"  pieces of history that did not come, of type {one['syncType']}: {_listed(one['orders'])}")
+    if announced["unfinishedSyncTypes"]:
+        print(f"  history that the phone has not finished, of type {_listed(announced['unfinishedSyncTypes'])}")
+    for one in announced["lostOffline"]:
+        came = f"{one['received']} of {one['announced']} that had waited came"
+        print(f"  connection of {moment(one['openedAt'])} UTC: {came}")
+
+
+def _gaps(gaps: Iterable[Mapping[str, Any]]) -> Table:
+    columns = (Column(name, overflow="fold") for name in ("chat", "unknown (UTC)", "why", "state"))
+    table = Table(*columns, show_lines=True)
+    for gap in gaps:
+        unanswered = f"{gap['tried'] + 2 * gap['rounds']} without an answer" if gap["tried"] or gap["rounds"] else ""
+        waits = f"left alone until {moment(gap['nextAt'])}" if gap["nextAt"] else ""
+        table.add_row(
+            _cell(_chat(gap["threadId"])),
+            _cell(moment(gap["from"]), moment(gap["until"])),
+            _cell(gap["reason"], f"known since {moment(gap['openedAt'])}"),
+            _cell(gap["state"], *filter(None, (unanswered, waits))),
+        )
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _span(span: Mapping[str, Any]) -> list[Text]:
+    return _texts(moment(span["from"]), moment(span["until"]))
+
+
+def _cell(*lines: str) -> Text:
+    return Text("\n").join(_texts(*lines))
+
+
+def _texts(*values: object) -> list[Text]:
+    """Text of strangers is shown as it is: no markup, and nothing that a terminal would obey."""
+    shown = ("-" if value is None else str(value) for value in values)
+    return [Text("".join(c if c.isprintable() else "?" for c in text)) for text in shown]
+
+
+def _chat(thread: str) -> str:
+    return thread.partition("__")[2] or thread
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(map(str, values))
