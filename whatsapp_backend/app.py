@@ -26,6 +26,7 @@ from whatsapp_backend.adapters.log_key import log_key
 from whatsapp_backend.adapters.node_runtime import node_home
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.api.health import Health, Owing, Vitals
+from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.server import application, serving
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.clock import Clock, SystemClock
@@ -161,6 +162,8 @@ class Daemon:
                 identities=store,
                 consumers=store,
                 ledger=store,
+                held=store,
+                dry_run=settings.history_sync_dry_run,
                 lander=self._lander,
                 clock=self._clock,
                 on_published=self._on_published,
@@ -235,7 +238,8 @@ class Daemon:
             queries=self._documents.queries,
             namespace=settings.account_namespace,
         )
-        app = application([*health.routes(), *whatsapp.routes()])
+        plans = HistoryPlans(self.store, view=self.connector.view, dry_run=settings.history_sync_dry_run)
+        app = application([*health.routes(), *whatsapp.routes(), *plans.routes()])
         async with serving(app, host=settings.bind_host, port=settings.port) as port:
             yield port
 

@@ -16,6 +16,7 @@ from whatsapp_backend.domain.writes import Write
 from whatsapp_backend.flows.fetch import HistoryFetcher
 from whatsapp_backend.rules.identity import account_id
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
+from whatsapp_backend.testing.memory_store import MemoryStore
 from whatsapp_backend.testing.scripted_bridge import ScriptedBridge
 
 NOW_MS = 1_795_328_371_000
@@ -98,6 +99,7 @@ class Backend:
     bridge: ScriptedBridge
     fetcher: HistoryFetcher
     documents: MemoryDocuments
+    store: MemoryStore
 
     async def put(self, path: str, **fields: Any) -> None:
         """A document is there."""

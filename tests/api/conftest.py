@@ -7,17 +7,19 @@ from aiohttp.test_utils import TestClient
 from backend import NOW_MS, Backend, Desk, Ward
 
 from whatsapp_backend.api.health import Health
+from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.server import application
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.flows.fetch import HistoryFetcher
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
+from whatsapp_backend.testing.memory_store import MemoryStore
 from whatsapp_backend.testing.scripted_bridge import ScriptedBridge
 
 
 @pytest.fixture
 def backend() -> Backend:
     desk, bridge = Desk(), ScriptedBridge()
-    return Backend(desk, Ward(desk), bridge, HistoryFetcher(bridge), MemoryDocuments())
+    return Backend(desk, Ward(desk), bridge, HistoryFetcher(bridge), MemoryDocuments(), MemoryStore())
 
 
 @pytest.fixture
@@ -31,4 +33,5 @@ async def api(backend: Backend, aiohttp_client) -> TestClient:
         queries=backend.documents,
         namespace="test",
     )
-    return await aiohttp_client(application([*health.routes(), *whatsapp.routes()]))
+    plans = HistoryPlans(backend.store, view=backend.desk.view, dry_run=True)
+    return await aiohttp_client(application([*health.routes(), *whatsapp.routes(), *plans.routes()]))

@@ -52,6 +52,7 @@ class DaemonWrites:
             identities=store,
             consumers=store,
             ledger=store,
+            held=store,
             lander=lander,
             clock=clock,
             on_published=self._accounts.on_published,

@@ -158,7 +158,7 @@ def test_every_problem_is_reported_at_once(tmp_path):
             "AUTO_BACKFILL_ENABLED": "maybe",
             "AUTO_BACKFILL_INTERVAL_MS": "NaN",
             "WHATSAPP_BACKFILL_INTERVAL_SECONDS": "300",
-            "WHATSAPP_HISTORY_SYNC_DRY_RUN": "true",
+            "WHATSAPP_HISTORY_SYNC_DRY_RUN": "maybe",
         },
         env_file=file,
         for_serving=True,

@@ -153,9 +153,9 @@ WHATSAPP: tuple[Variable, ...] = (
         "history_sync_dry_run",
         "WHATSAPP_HISTORY_SYNC_DRY_RUN",
         Switch(),
-        "Plan a history import without writing it. Refused while on: nothing would hold the writes back yet.",
+        "Hold back all history: nothing of it is written to Firestore, what landing it would do is logged and shown by "
+        "`GET /api/whatsapp/history-plan/ACCOUNT`. It lands after a start with this off.",
         default=False,
-        used=False,
     ),
     row(
         "journal_retention_days",
