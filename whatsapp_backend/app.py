@@ -33,6 +33,7 @@ from whatsapp_backend.clock import Clock, SystemClock
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.coverage import ENDLESS_MS
 from whatsapp_backend.domain.journal import StoreStats
+from whatsapp_backend.domain.leases import Term
 from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.account_documents import AccountDocuments
 from whatsapp_backend.flows.collect import Collector
@@ -45,6 +46,7 @@ from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.log_lines import LogLines
 from whatsapp_backend.flows.prospects import Policy
 from whatsapp_backend.flows.publish import CONSUMER, Published, Publisher
+from whatsapp_backend.flows.repair import Limits, Repair
 from whatsapp_backend.flows.runs import Runs
 from whatsapp_backend.ports import DocumentQueries, DocumentStore
 from whatsapp_backend.rules.runs import Pace
@@ -63,6 +65,8 @@ _WRITE_GRACE_S = 1.0
 """With the second that HTTP gets, all this stays below ten, also when a part of it is waited for twice."""
 _SILENCE_S = 10.0
 """After which Firestore counts as gone, though its calls have not failed yet: they may take 30 s to do so."""
+_REPAIR_EVERY_S = 60.0
+"""It looks whether an account is due, and mostly none is."""
 _DAY_MS = 24 * 60 * 60 * 1000
 _ALL_ACCOUNTS = 1_000_000
 _SWEEP_EVERY_S = 60.0
@@ -186,8 +190,14 @@ class Daemon:
             await store.bridge_crashed()  # of an earlier life that could not count it; nothing after a clean stop
             await self.connector.load()
             collector = Collector(store, self.gateway, self._clock, views=self.views, forgive=self.publisher.forgive)
+            self.repair = self._repair()
             await stack.enter_async_context(
-                nudges.nudging(prune=self._prune, collect=collector.collect, beat=self.epochs.beat)
+                nudges.nudging(
+                    prune=self._prune,
+                    collect=collector.collect,
+                    beat=self.epochs.beat,
+                    ticks={"repair": (self.repair.tick, _REPAIR_EVERY_S)},
+                )
             )
             port = await stack.enter_async_context(self._serving())
             loops = [
@@ -216,6 +226,25 @@ class Daemon:
             connect_timeout_s=settings.connect_timeout_s,
             on_change=self._on_change,
         )
+
+    def _repair(self) -> Repair:
+        settings = self._settings
+        limits = Limits(threads=settings.auto_repair_threads_per_run, cooldown_s=settings.auto_repair_cooldown_s)
+        return Repair(
+            repairs=self.store,
+            mirror=self.store,
+            documents=self._documents.store,
+            queries=self._documents.queries,
+            correct=self.publisher.correct,
+            may_work=self._term,
+            tell=self.documents.tell,
+            clock=self._clock,
+            limits=limits if settings.auto_repair_enabled else None,
+        )
+
+    def _term(self, account: str) -> Term:
+        """Nobody else works here yet."""
+        return Term(account=account, holder=self._settings.instance_id, token=0, nonce="")
 
     async def _launch(self) -> Launch:
         home = await node_home(self._settings.cache_dir)
@@ -265,6 +294,7 @@ class Daemon:
     def _on_published(self, published: Published) -> None:
         self._log_lines.on_published(published)
         self.documents.on_published(published)
+        self.repair.on_published(published)
 
     async def _publish(self) -> None:
         """Publish, once a read has shown that this is our Firestore.

@@ -250,7 +250,10 @@ class DocumentQueries(Protocol):
         """An account's threads, last activity first. Raises DocumentsUnavailable."""
 
     async def messages(self, thread: str, *, limit: int) -> list[Document]:
-        """A thread's messages by `tsClient`, newest first. Raises DocumentsUnavailable."""
+        """A thread's messages by `tsClient`, newest first: text before timestamps. Raises DocumentsUnavailable."""
+
+    async def messages_by(self, field: str, thread: str, *, limit: int) -> list[Document]:
+        """As `messages`, by another field, and only those in which it is a timestamp. Raises DocumentsUnavailable."""
 
     async def list_threads(
         self, accounts: Sequence[str], *, fields: Sequence[str], after: str, limit: int

@@ -22,3 +22,7 @@ class Correction:
 
     before: Gathered
     after: Gathered
+
+    def still_holds(self, row: Gathered | None) -> bool:
+        """Whether the row, as it is now, is the one that this was worked out for."""
+        return row is not None and (row.state, row.updated_at_ns) == (self.before.state, self.before.updated_at_ns)

@@ -24,7 +24,9 @@ from whatsapp_backend.domain.coverage import Answer
 from whatsapp_backend.domain.events import Event, MessageSeen
 from whatsapp_backend.domain.journal import Entry
 from whatsapp_backend.domain.mirror import Debt, Progress
+from whatsapp_backend.domain.repairs import Correction
 from whatsapp_backend.errors import StoreUnwell
+from whatsapp_backend.flows.correct import Correct
 from whatsapp_backend.flows.flush import Flush
 from whatsapp_backend.flows.hold_back import HoldBack
 from whatsapp_backend.flows.identify import identified
@@ -138,6 +140,7 @@ class Publisher:
             consumer=CONSUMER,
             dry_run=dry_run,
         )
+        self._correct = Correct(mirror=mirror, keep=self._keep, consumer=CONSUMER)
         self._surveyor = survey and Surveyor(
             queries=queries,
             mirror=mirror,
@@ -152,6 +155,11 @@ class Publisher:
 
     def nudge(self) -> None:
         """Look again soon."""
+        self._wake.set()
+
+    def correct(self, corrections: Iterable[Correction]) -> None:
+        """Put these rows right, where they have not changed meanwhile, and their documents after them."""
+        self._correct.add(corrections)
         self._wake.set()
 
     async def run(self) -> None:
@@ -184,6 +192,7 @@ class Publisher:
                 await self._unite.step()
                 await self._late.due()
                 await self._release()
+                await self._correct.step()
                 rested = self._clock.monotonic_s()
             await self._clock.sleep(max(0.0, began + _PACE_S - self._clock.monotonic_s()))
             began = self._clock.monotonic_s()
@@ -197,13 +206,14 @@ class Publisher:
         """What is not urgent. Returns the seconds until there is more to do, None when there is nothing."""
         if await self._reckoner.step(self._reckoned) or await self._unite.step() or await self._release():
             self._wake.set()
+        await self._correct.step()
         waits_s = [await self._late.due(), await self._flush.due(backlog=False)]
         return min((wait_s for wait_s in waits_s if wait_s is not None), default=None)
 
     async def drained(self) -> None:
         """Return when everything journaled has landed, threads included."""
         end = await self._journal.end()
-        while self.position < end or self._flush.waiting:
+        while self.position < end or self._correct.waiting or self._flush.waiting:
             self._idle.clear()
             self._flush.hurry()
             self._wake.set()

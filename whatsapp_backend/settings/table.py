@@ -308,17 +308,16 @@ REPAIR: tuple[Variable, ...] = (
         "auto_repair_enabled",
         "AUTO_REPAIR_THREADS_ENABLED",
         Switch(),
-        "Correct threads' last activity after a backfill.",
+        "Look through threads in turn and correct their last activity, in accounts in which something landed or a run "
+        "did something since the last time.",
         default=True,
-        used=False,
     ),
     row(
         "auto_repair_threads_per_run",
         "AUTO_REPAIR_THREADS_LIMIT_PER_RUN",
         _clamped(500),
-        "Threads in one run.",
+        "Threads in one run; it reads each and its newest message.",
         default=200,
-        used=False,
     ),
     row(
         "auto_repair_cooldown_s",
@@ -326,7 +325,6 @@ REPAIR: tuple[Variable, ...] = (
         _minutes(1, 30 * 1440),
         "Least time between two runs of an account.",
         default=3600.0,
-        used=False,
     ),
 )
 
