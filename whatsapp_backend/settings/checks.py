@@ -21,6 +21,12 @@ def relations(values: Mapping[str, Any]) -> Iterator[Problem]:
         )
 
 
+def remarks(values: Mapping[str, Any]) -> Iterator[str]:
+    """What is as it was asked for, and should not be forgotten."""
+    if values["history_sync_dry_run"]:
+        yield "WHATSAPP_HISTORY_SYNC_DRY_RUN is on: no history is written, also none that would close a gap"
+
+
 def serving(values: Mapping[str, Any]) -> Iterator[Problem]:
     """Where `serve` may write: to production with credentials, or to a local Firestore when told so."""
     if values.get("firestore_local", True):
