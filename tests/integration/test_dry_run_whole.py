@@ -50,6 +50,7 @@ async def test_a_history_is_planned_first_and_lands_after_a_start_without_the_dr
     assert plan["writes"] >= 450
     await dry.daemon.landed()
     assert (await dry.bodies()).keys() == {"L1"}
+    await until(dry.threads)  # it follows its message
     assert (await dry.threads()).keys() == {f"{dry.account}__{ANA}@s.whatsapp.net"}
     account = (await dry.firestore.document(f"accounts/{dry.account}").get()).to_dict() or {}
     assert not [name for name in account if "History" in name]

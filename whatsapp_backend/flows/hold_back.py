@@ -32,11 +32,11 @@ class HoldBack:
 
     def __init__(
         self,
-        *,
         held: HeldHistory,
         mirror: Mirror,
         identities: Identities,
         clock: Clock,
+        *,
         keep: Callable[[Progress], Awaitable[None]],
         consumer: str,
         dry_run: bool,

@@ -132,13 +132,7 @@ class Publisher:
         )
         self._late = Late(mirror=mirror, windows=self._windows, clock=clock, keep=self._keep, consumer=CONSUMER)
         self._holding = HoldBack(
-            held=held,
-            mirror=mirror,
-            identities=identities,
-            clock=clock,
-            keep=self._advance,
-            consumer=CONSUMER,
-            dry_run=dry_run,
+            held, mirror, identities, clock, keep=self._advance, consumer=CONSUMER, dry_run=dry_run
         )
         self._correct = Correct(mirror=mirror, keep=self._keep, consumer=CONSUMER)
         self._surveyor = survey and Surveyor(
