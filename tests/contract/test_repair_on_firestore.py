@@ -42,7 +42,8 @@ async def test_threads_of_every_kind_are_corrected_in_firestore_once(firestore, 
         limits=Limits(threads=200, cooldown_s=60),
     )
     for _ in range(2):
-        await repair.after_run(ACCOUNT)
+        repair.after_run(ACCOUNT)
+        await repair.tick()
         await daemon.receive(ACCOUNT, [])
         await clock.advance(60)
     assert [(result["updatedThreads"], result["scanned"], result["errors"]) for result in told] == [

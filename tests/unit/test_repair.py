@@ -17,6 +17,8 @@ from whatsapp_backend.domain.moments import at_ms
 from whatsapp_backend.domain.repairs import Correction
 from whatsapp_backend.domain.writes import Write
 from whatsapp_backend.flows.repair import Limits, Repair
+from whatsapp_backend.rules.generations import MESSAGE_FIELDS
+from whatsapp_backend.rules.repairing import LOOKED_AT
 from whatsapp_backend.testing.fake_clock import FakeClock
 from whatsapp_backend.testing.memory_documents import Fault
 
@@ -61,7 +63,8 @@ class Mender:
     async def run(self) -> dict[str, int]:
         """One repair, as after a run, and what follows from it; its result without how long it took."""
         await self.clock.advance(3600)
-        await self.repair.after_run(ACCOUNT)
+        self.repair.after_run(ACCOUNT)
+        await self.repair.tick()
         await publish(self.world.publisher)
         result = dict(self.told[-1]["lastAutoRepairResult"])
         del result["durationMs"]
@@ -325,7 +328,8 @@ async def test_a_row_that_changed_since_it_was_looked_at_is_not_turned_back(mend
     await world.publish()
     await change(world, lastMessageAtMs=0)
     await mender.clock.advance(3600)
-    await mender.repair.after_run(ACCOUNT)
+    mender.repair.after_run(ACCOUNT)
+    await mender.repair.tick()
     assert len(mender.corrections) == 1
     later = World(world.store, world.documents)
     await later.journal(payload("M2", at=AT + 5, text="newest"), source="enc:later")
@@ -370,7 +374,8 @@ async def test_an_account_is_not_repaired_again_before_its_cooldown_is_over_also
     await mender.run()
     again = Mender(mender.world, clock=mender.clock)
     reads = again.operations[0]
-    await again.repair.after_run(ACCOUNT)
+    again.repair.after_run(ACCOUNT)
+    await again.repair.tick()
     await again.clock.advance(3599)
     await again.repair.tick()
     assert (again.told, again.operations[0]) == ([], reads)
@@ -408,7 +413,8 @@ async def test_nothing_is_looked_at_where_we_may_not_work(world: World, why: str
     mender = Mender(world, on=why != "switched off")
     mender.owned = why != "not ours"
     operations = mender.operations
-    await mender.repair.after_run(ACCOUNT)
+    mender.repair.after_run(ACCOUNT)
+    await mender.repair.tick()
     assert (mender.operations, mender.told) == (operations, [])
 
 
@@ -444,7 +450,8 @@ async def test_a_run_says_when_it_began_what_it_did_and_that_firestore_broke_it_
     assert mender.told == [{"lastAutoRepairAt": at_ms(mender.clock.wall_ms()), "lastAutoRepairResult": told}]
     mender.world.documents.inject(Fault.UNAVAILABLE)
     await mender.clock.advance(3600)
-    await mender.repair.after_run(ACCOUNT)
+    mender.repair.after_run(ACCOUNT)
+    await mender.repair.tick()
     mender.world.documents.heal()
     assert mender.told[-1]["lastAutoRepairResult"] == told | {"updatedThreads": 0, "scanned": 0, "errors": 1}
 
@@ -457,6 +464,29 @@ async def test_a_write_that_firestore_does_not_take_is_counted(mender: Mender) -
     assert await mender.run() == result(0, errors=1)
     mender.world.documents.heal()
     assert await mender.run() == result(1)
+
+
+RUBBISH: list[Any] = [None, True, -1, 2**62, 1.5, float("inf"), "", "x", b"\x00", [], {}, [{}], {"a": []}, moment(0)]
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH, ids=str)
+@pytest.mark.parametrize("gathered", [False, True], ids=["theirs", "ours"])
+async def test_rubbish_in_a_thread_and_its_messages_is_no_trouble(mender: Mender, gathered: bool, rubbish: Any) -> None:
+    """Whoever wrote it: other threads have their turn, and it is right afterwards, as far as a message tells."""
+    world = mender.world
+    if gathered:
+        await world.journal(payload())
+        await world.publish()
+    else:
+        await put(world.documents, third(), of=RIGHT)
+    spared = ("accountId", "clientJid", "clocks", "redirectTo", "canonicalThreadId", "migratedTo")
+    await change(world, **{name: rubbish for name in LOOKED_AT if name not in spared})
+    await put(world.documents, ("X", dict.fromkeys(MESSAGE_FIELDS, rubbish)), third("M9", tsClient=rubbish), jid=BOB)
+    done = await mender.run()
+    assert (done["scanned"], done["errors"]) == (2, 0)
+    assert activity(world) == RIGHT
+    await mender.run()
+    assert await mender.run() == result(0, scanned=2)
 
 
 # -- Schema guard --------------------------------------------------------------------------------------------------

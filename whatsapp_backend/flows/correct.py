@@ -37,4 +37,5 @@ class Correct:
             return
         known = await self._mirror.gathered([one.before.path for one in waiting])
         still = [one.after for one in waiting if one.still_holds(known.get(one.before.path))]
-        await self._keep(Progress(consumer=self._consumer, gathered=tuple(still)))
+        if still:
+            await self._keep(Progress(consumer=self._consumer, gathered=tuple(still)))

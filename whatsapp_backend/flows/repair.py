@@ -90,10 +90,9 @@ class Repair:
         """A window landed."""
         self._wanted |= {seen.account for seen in published.seen}
 
-    async def after_run(self, account: str) -> None:
-        """A run did something in this account."""
+    def after_run(self, account: str) -> None:
+        """A run did something in this account: it is repaired at the next tick, if it is due."""
         self._wanted.add(account)
-        await self.tick()
 
     async def tick(self) -> None:
         """Repair the accounts that are due. Without settings that allow it, none is."""
