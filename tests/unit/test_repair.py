@@ -419,9 +419,9 @@ async def test_nothing_is_looked_at_where_we_may_not_work(world: World, why: str
 
 
 async def test_a_run_ends_at_once_when_the_account_is_lost(world: World) -> None:
-    """Where the next owner goes on is his."""
-    for number in range(10):
-        jid = f"1555{number:07}@s.whatsapp.net"
+    """It writes nothing more; whoever owns the account next looks into the same threads."""
+    jids = [f"1555{number:07}@s.whatsapp.net" for number in range(10)]
+    for jid in jids:
         await put(world.documents, third(chat=jid), jid=jid, of={"lastMessageAtMs": 0})
     mender = Mender(world)
     asked, left = world.documents.messages, iter(range(3))
@@ -431,10 +431,11 @@ async def test_a_run_ends_at_once_when_the_account_is_lost(world: World) -> None
         return await asked(thread, limit=limit)
 
     world.documents.messages = losing  # type: ignore[method-assign]
-    assert (await mender.run())["scanned"] == 4
-    assert [
-        name for name in world.documents.documents if world.documents.documents[name].fields.get("lastMessageId")
-    ] == []
+    assert await mender.run() == result(0, scanned=4)
+    assert {world.thread(jid)["lastMessageAtMs"] for jid in jids} == {0}
+    world.documents.messages = asked  # type: ignore[method-assign]
+    mender.owned = True
+    assert await mender.run() == result(10, scanned=10)
 
 
 async def test_a_run_says_when_it_began_what_it_did_and_that_firestore_broke_it_off(mender: Mender) -> None:

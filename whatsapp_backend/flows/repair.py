@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -137,16 +137,17 @@ class Repair:
         """Look through so many threads, each once. How far it came is kept after each page; first, that it began."""
         account, now_ms = rotation.account, self._clock.wall_ms()
         after, left, anew = rotation.after, threads, not rotation.after
-        while True:
-            await self._repairs.put_rotation(Rotation(account=account, after=after, at_ms=now_ms))
-            if left <= 0 or self._may_work(account) is None:
-                return
+        await self._repairs.put_rotation(replace(rotation, at_ms=now_ms))
+        while left > 0:
             limit = min(left, _PAGE)
             page = await self._queries.list_threads([account], fields=repairing.LOOKED_AT, after=after, limit=limit)
             await self._page(account, page, done)
+            if self._may_work(account) is None:
+                return
             after = page[-1].id if len(page) == limit else ""
             left = left - len(page) if after or not anew else 0
             anew = anew or not after
+            await self._repairs.put_rotation(Rotation(account=account, after=after, at_ms=now_ms))
 
     async def _page(self, account: str, page: Sequence[Document], done: Repaired) -> None:
         rows = await self._mirror.gathered([document.path for document in page])
