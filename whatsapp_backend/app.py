@@ -46,7 +46,7 @@ from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.log_lines import LogLines
 from whatsapp_backend.flows.prospects import Policy
 from whatsapp_backend.flows.publish import CONSUMER, Published, Publisher
-from whatsapp_backend.flows.repair import Limits, Repair
+from whatsapp_backend.flows.repair import Repair
 from whatsapp_backend.flows.runs import Runs
 from whatsapp_backend.ports import DocumentQueries, DocumentStore
 from whatsapp_backend.rules.runs import Pace
@@ -95,10 +95,11 @@ async def firestore(settings: Settings, *, emulator: str | None = None) -> Async
 
 
 def run_policies(settings: Settings) -> dict[str, Policy]:
-    """The settings of runs, as `Runs` takes them."""
+    """The settings of runs, as `Runs` takes them. What a dry run holds back need not be asked for."""
+    asks = not settings.history_sync_dry_run
     days = settings.backfill_max_days
     recent_sync = Policy(
-        enabled=settings.recent_sync_enabled,
+        enabled=settings.recent_sync_enabled and asks,
         pace=Pace(per_tick=_ALL_ACCOUNTS),
         slots=settings.recent_sync_concurrency,
         lock_life_s=settings.recent_sync_lease_s,
@@ -111,7 +112,7 @@ def run_policies(settings: Settings) -> dict[str, Policy]:
         ),
     )
     backfill = Policy(
-        enabled=settings.auto_backfill_enabled,
+        enabled=settings.auto_backfill_enabled and asks,
         pace=Pace(
             per_tick=settings.auto_backfill_accounts_per_tick,
             cooldown_ms=round(settings.auto_backfill_cooldown_s * 1000),
@@ -229,7 +230,6 @@ class Daemon:
 
     def _repair(self) -> Repair:
         settings = self._settings
-        limits = Limits(threads=settings.auto_repair_threads_per_run, cooldown_s=settings.auto_repair_cooldown_s)
         return Repair(
             repairs=self.store,
             mirror=self.store,
@@ -239,7 +239,9 @@ class Daemon:
             may_work=self._term,
             tell=self.documents.tell,
             clock=self._clock,
-            limits=limits if settings.auto_repair_enabled else None,
+            enabled=settings.auto_repair_enabled,
+            threads=settings.auto_repair_threads_per_run,
+            cooldown_s=settings.auto_repair_cooldown_s,
         )
 
     def _term(self, account: str) -> Term:

@@ -9,8 +9,9 @@ from written_down import moment
 
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
 from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
+from whatsapp_backend.domain.jobs import Job, Kind, Trigger, Work
 from whatsapp_backend.domain.leases import Term
-from whatsapp_backend.flows.repair import Limits, Repair
+from whatsapp_backend.flows.repair import Repair
 from whatsapp_backend.testing.fake_clock import FakeClock
 from whatsapp_backend.testing.memory_store import MemoryStore
 
@@ -39,10 +40,20 @@ async def test_threads_of_every_kind_are_corrected_in_firestore_once(firestore, 
         may_work=lambda account: Term(account=account, holder="one", token=1, nonce="n"),
         tell=lambda _, fields: told.append(fields["lastAutoRepairResult"]),
         clock=clock,
-        limits=Limits(threads=200, cooldown_s=60),
+        enabled=True,
+        threads=200,
+        cooldown_s=60,
+    )
+    run = Job(
+        id="j",
+        account=ACCOUNT,
+        kind=Kind.BACKFILL,
+        trigger=Trigger.ADMIN,
+        created_at_ms=0,
+        work=Work(fetched=1),
     )
     for _ in range(2):
-        repair.after_run(ACCOUNT)
+        repair.on_ended(run)
         await repair.tick()
         await daemon.receive(ACCOUNT, [])
         await clock.advance(60)

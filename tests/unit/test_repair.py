@@ -12,11 +12,12 @@ from structlog.testing import capture_logs
 from world import ACCOUNT, ANA, AT, BOB, World, a_world, payload, publish
 from written_down import moment
 
+from whatsapp_backend.domain.jobs import Job, Kind, Trigger, Work
 from whatsapp_backend.domain.leases import Term
 from whatsapp_backend.domain.moments import at_ms
 from whatsapp_backend.domain.repairs import Correction
 from whatsapp_backend.domain.writes import Write
-from whatsapp_backend.flows.repair import Limits, Repair
+from whatsapp_backend.flows.repair import Repair
 from whatsapp_backend.rules.generations import MESSAGE_FIELDS
 from whatsapp_backend.rules.repairing import LOOKED_AT
 from whatsapp_backend.testing.fake_clock import FakeClock
@@ -32,6 +33,18 @@ RIGHT = {
     "lastMessageText": "hi",
     "lastMessageDirection": "inbound",
 }
+
+
+def ended(fetched: int = 1) -> Job:
+    """A run that got so many messages from the phone."""
+    return Job(
+        id="j",
+        account=ACCOUNT,
+        kind=Kind.BACKFILL,
+        trigger=Trigger.PERIODIC,
+        created_at_ms=NOW * 1000,
+        work=Work(fetched=fetched, requests=1),
+    )
 
 
 class Mender:
@@ -52,7 +65,9 @@ class Mender:
             may_work=lambda _: TERM if self.owned else None,
             tell=lambda _, fields: self.told.append(fields),
             clock=self.clock,
-            limits=Limits(threads=threads, cooldown_s=3600) if on else None,
+            enabled=on,
+            threads=threads,
+            cooldown_s=3600,
         )
 
     def _correct(self, corrections: Iterable[Correction]) -> None:
@@ -63,7 +78,7 @@ class Mender:
     async def run(self) -> dict[str, int]:
         """One repair, as after a run, and what follows from it; its result without how long it took."""
         await self.clock.advance(3600)
-        self.repair.after_run(ACCOUNT)
+        self.repair.on_ended(ended())
         await self.repair.tick()
         await publish(self.world.publisher)
         result = dict(self.told[-1]["lastAutoRepairResult"])
@@ -328,7 +343,7 @@ async def test_a_row_that_changed_since_it_was_looked_at_is_not_turned_back(mend
     await world.publish()
     await change(world, lastMessageAtMs=0)
     await mender.clock.advance(3600)
-    mender.repair.after_run(ACCOUNT)
+    mender.repair.on_ended(ended())
     await mender.repair.tick()
     assert len(mender.corrections) == 1
     later = World(world.store, world.documents)
@@ -374,7 +389,7 @@ async def test_an_account_is_not_repaired_again_before_its_cooldown_is_over_also
     await mender.run()
     again = Mender(mender.world, clock=mender.clock)
     reads = again.operations[0]
-    again.repair.after_run(ACCOUNT)
+    again.repair.on_ended(ended())
     await again.repair.tick()
     await again.clock.advance(3599)
     await again.repair.tick()
@@ -384,13 +399,16 @@ async def test_an_account_is_not_repaired_again_before_its_cooldown_is_over_also
     assert len(again.told) == 1
 
 
-async def test_an_account_is_repaired_after_something_landed_and_not_without(mender: Mender) -> None:
+async def test_an_account_is_repaired_after_something_landed_and_not_after_runs_that_got_nothing(
+    mender: Mender,
+) -> None:
     """An idle account costs nothing."""
     world = mender.world
     await put(world.documents, third(chat=BOB), jid=BOB, of={"lastMessageAtMs": 0})
     reads = mender.operations[0]
     for _ in range(48):
         await mender.clock.advance(1800)
+        mender.repair.on_ended(ended(fetched=0))
         await mender.repair.tick()
     assert (mender.told, mender.operations[0]) == ([], reads)
     await world.journal(payload())
@@ -413,7 +431,7 @@ async def test_nothing_is_looked_at_where_we_may_not_work(world: World, why: str
     mender = Mender(world, on=why != "switched off")
     mender.owned = why != "not ours"
     operations = mender.operations
-    mender.repair.after_run(ACCOUNT)
+    mender.repair.on_ended(ended())
     await mender.repair.tick()
     assert (mender.operations, mender.told) == (operations, [])
 
@@ -444,14 +462,14 @@ async def test_a_run_says_when_it_began_what_it_did_and_that_firestore_broke_it_
     with capture_logs() as lines:
         await mender.run()
     (begun,) = [line for line in lines if line["event"] == "[repair] start"]
-    (ended,) = [line for line in lines if line["event"] == "[repair] end"]
+    (over,) = [line for line in lines if line["event"] == "[repair] end"]
     assert begun["accountId"] == ACCOUNT
     told = {"updatedThreads": 1, "scanned": 1, "errors": 0, "durationMs": 0}
-    assert {name: ended[name] for name in ("accountId", *told)} == {"accountId": ACCOUNT, **told}
+    assert {name: over[name] for name in ("accountId", *told)} == {"accountId": ACCOUNT, **told}
     assert mender.told == [{"lastAutoRepairAt": at_ms(mender.clock.wall_ms()), "lastAutoRepairResult": told}]
     mender.world.documents.inject(Fault.UNAVAILABLE)
     await mender.clock.advance(3600)
-    mender.repair.after_run(ACCOUNT)
+    mender.repair.on_ended(ended())
     await mender.repair.tick()
     mender.world.documents.heal()
     assert mender.told[-1]["lastAutoRepairResult"] == told | {"updatedThreads": 0, "scanned": 0, "errors": 1}

@@ -556,3 +556,4 @@ def test_a_dry_run_is_warned_of_so_that_nobody_forgets_it(more):
     assert settings.sync_full_history is not bool(more)
     (warning,) = settings.warnings
     assert warning.startswith("WHATSAPP_HISTORY_SYNC_DRY_RUN is on")
+    assert [policy.enabled for policy in run_policies(settings).values()] == [False, False]

@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 
 from whatsapp_backend.clock import Clock
+from whatsapp_backend.domain.jobs import Job
 from whatsapp_backend.domain.leases import Term
 from whatsapp_backend.domain.mirror import Gathered
 from whatsapp_backend.domain.moments import at_ms
@@ -39,14 +40,6 @@ _ELSEWHERE = frozenset({Result.STALE, Result.MISSING})
 """Somebody changed the document meanwhile: the next round looks at it again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What settings allow."""
-
-    threads: int
-    cooldown_s: float
-
-
 @dataclass(slots=True)
 class Repaired:
     """What a run did so far."""
@@ -57,7 +50,10 @@ class Repaired:
 
 
 class Repair:
-    """Repairs one account at a time. `may_work` gives the term under which we own an account, None for others'."""
+    """Repairs one account at a time, up to so many threads in a run.
+
+    `may_work` gives the term under which we own an account, None where we do not.
+    """
 
     def __init__(
         self,
@@ -70,7 +66,9 @@ class Repair:
         may_work: Callable[[str], Term | None],
         tell: Callable[[str, Mapping[str, Any]], None],
         clock: Clock,
-        limits: Limits | None,
+        enabled: bool,
+        threads: int,
+        cooldown_s: float,
     ) -> None:
         self._repairs = repairs
         self._mirror = mirror
@@ -82,7 +80,9 @@ class Repair:
         self._may_work = may_work
         self._tell = tell
         self._clock = clock
-        self._limits = limits
+        self._enabled = enabled
+        self._threads = threads
+        self._cooldown_s = cooldown_s
         self._wanted: set[str] = set()
         self._working = asyncio.Lock()
 
@@ -90,37 +90,38 @@ class Repair:
         """A window landed."""
         self._wanted |= {seen.account for seen in published.seen}
 
-    def after_run(self, account: str) -> None:
-        """A run did something in this account: it is repaired at the next tick, if it is due."""
-        self._wanted.add(account)
+    def on_ended(self, job: Job) -> None:
+        """A run ended. An account in which it did something is repaired at the next tick, if it is due."""
+        if job.work.fetched:
+            self._wanted.add(job.account)
 
     async def tick(self) -> None:
-        """Repair the accounts that are due. Without settings that allow it, none is."""
-        if self._limits is None:
+        """Repair the accounts that are due."""
+        if not self._enabled:
             return
         async with self._working:
             for account in sorted(self._wanted):
                 try:
-                    await self._if_due(account, self._limits)
+                    await self._if_due(account)
                 except StoreUnwell as error:
                     log.warning("repair_waits_for_the_store", account=account, reason=str(error))
 
-    async def _if_due(self, account: str, limits: Limits) -> None:
+    async def _if_due(self, account: str) -> None:
         if self._may_work(account) is None:
             return
         rotation = await self._repairs.rotation(account)
         # A clock that was set back must not keep it from working.
         rested_ms = abs(self._clock.wall_ms() - rotation.at_ms)
-        if rested_ms >= limits.cooldown_s * 1000:
+        if rested_ms >= self._cooldown_s * 1000:
             self._wanted.discard(account)
-            await self._run(rotation, limits.threads)
+            await self._run(rotation)
 
-    async def _run(self, rotation: Rotation, threads: int) -> None:
+    async def _run(self, rotation: Rotation) -> None:
         account = rotation.account
         log.info("[repair] start", accountId=account)
         began_s, done = self._clock.monotonic_s(), Repaired()
         try:
-            await self._pages(rotation, threads, done)
+            await self._pages(rotation, done)
         except DocumentsUnavailable as error:
             done.errors += 1
             log.warning("[repair] broken off", accountId=account, reason=str(error))
@@ -133,10 +134,10 @@ class Repair:
         log.info("[repair] end", accountId=account, **result)
         self._tell(account, {"lastAutoRepairAt": at_ms(self._clock.wall_ms()), "lastAutoRepairResult": result})
 
-    async def _pages(self, rotation: Rotation, threads: int, done: Repaired) -> None:
+    async def _pages(self, rotation: Rotation, done: Repaired) -> None:
         """Look through so many threads, each once. How far it came is kept after each page; first, that it began."""
         account, now_ms = rotation.account, self._clock.wall_ms()
-        after, left, anew = rotation.after, threads, not rotation.after
+        after, left, anew = rotation.after, self._threads, not rotation.after
         await self._repairs.put_rotation(replace(rotation, at_ms=now_ms))
         while left > 0:
             limit = min(left, _PAGE)
