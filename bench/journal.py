@@ -86,6 +86,7 @@ async def _path(emulator: LocalFirestore, *, waiting: Iterable[NewEntry] = ()) -
                     identities=store,
                     consumers=store,
                     ledger=store,
+                    held=store,
                     lander=Lander(documents, _CLOCK),
                     clock=_CLOCK,
                     on_published=lambda _: None,

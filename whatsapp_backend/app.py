@@ -26,6 +26,7 @@ from whatsapp_backend.adapters.log_key import log_key
 from whatsapp_backend.adapters.node_runtime import node_home
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.api.health import Health, Owing, Vitals
+from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.server import application, serving
 from whatsapp_backend.api.tokens import admins_only
 from whatsapp_backend.api.whatsapp import WhatsApp
@@ -33,6 +34,7 @@ from whatsapp_backend.clock import Clock, SystemClock
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.coverage import ENDLESS_MS
 from whatsapp_backend.domain.journal import StoreStats
+from whatsapp_backend.domain.leases import Term
 from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.account_documents import AccountDocuments
 from whatsapp_backend.flows.collect import Collector
@@ -45,6 +47,7 @@ from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.log_lines import LogLines
 from whatsapp_backend.flows.prospects import Policy
 from whatsapp_backend.flows.publish import CONSUMER, Published, Publisher
+from whatsapp_backend.flows.repair import Repair
 from whatsapp_backend.flows.runs import Runs
 from whatsapp_backend.ports import DocumentQueries, DocumentStore
 from whatsapp_backend.rules.runs import Pace
@@ -63,6 +66,8 @@ _WRITE_GRACE_S = 1.0
 """With the second that HTTP gets, all this stays below ten, also when a part of it is waited for twice."""
 _SILENCE_S = 10.0
 """After which Firestore counts as gone, though its calls have not failed yet: they may take 30 s to do so."""
+_REPAIR_EVERY_S = 60.0
+"""It looks whether an account is due, and mostly none is."""
 _DAY_MS = 24 * 60 * 60 * 1000
 _ALL_ACCOUNTS = 1_000_000
 _SWEEP_EVERY_S = 60.0
@@ -91,10 +96,11 @@ async def firestore(settings: Settings, *, emulator: str | None = None) -> Async
 
 
 def run_policies(settings: Settings) -> dict[str, Policy]:
-    """The settings of runs, as `Runs` takes them."""
+    """The settings of runs, as `Runs` takes them. What a dry run holds back need not be asked for."""
+    asks = not settings.history_sync_dry_run
     days = settings.backfill_max_days
     recent_sync = Policy(
-        enabled=settings.recent_sync_enabled,
+        enabled=settings.recent_sync_enabled and asks,
         pace=Pace(per_tick=_ALL_ACCOUNTS),
         slots=settings.recent_sync_concurrency,
         lock_life_s=settings.recent_sync_lease_s,
@@ -107,7 +113,7 @@ def run_policies(settings: Settings) -> dict[str, Policy]:
         ),
     )
     backfill = Policy(
-        enabled=settings.auto_backfill_enabled,
+        enabled=settings.auto_backfill_enabled and asks,
         pace=Pace(
             per_tick=settings.auto_backfill_accounts_per_tick,
             cooldown_ms=round(settings.auto_backfill_cooldown_s * 1000),
@@ -170,6 +176,8 @@ class Daemon:
                 identities=store,
                 consumers=store,
                 ledger=store,
+                held=store,
+                dry_run=settings.history_sync_dry_run,
                 lander=self._lander,
                 clock=self._clock,
                 on_published=self._on_published,
@@ -192,8 +200,14 @@ class Daemon:
             await store.bridge_crashed()  # of an earlier life that could not count it; nothing after a clean stop
             await self.connector.load()
             collector = Collector(store, self.gateway, self._clock, views=self.views, forgive=self.publisher.forgive)
+            self.repair = self._repair()
             await stack.enter_async_context(
-                nudges.nudging(prune=self._prune, collect=collector.collect, beat=self.epochs.beat)
+                nudges.nudging(
+                    prune=self._prune,
+                    collect=collector.collect,
+                    beat=self.epochs.beat,
+                    ticks={"repair": (self.repair.tick, _REPAIR_EVERY_S)},
+                )
             )
             port = await stack.enter_async_context(self._serving())
             loops = [
@@ -227,6 +241,26 @@ class Daemon:
         view = self.connector.view(account)
         return view is not None and view.status == "connected"
 
+    def _repair(self) -> Repair:
+        settings = self._settings
+        return Repair(
+            repairs=self.store,
+            mirror=self.store,
+            documents=self._documents.store,
+            queries=self._documents.queries,
+            correct=self.publisher.correct,
+            may_work=self._term,
+            tell=self.documents.tell,
+            clock=self._clock,
+            enabled=settings.auto_repair_enabled,
+            threads=settings.auto_repair_threads_per_run,
+            cooldown_s=settings.auto_repair_cooldown_s,
+        )
+
+    def _term(self, account: str) -> Term:
+        """Nobody else works here yet."""
+        return Term(account=account, holder=self._settings.instance_id, token=0, nonce="")
+
     async def _launch(self) -> Launch:
         home = await node_home(self._settings.cache_dir)
         preload = self._settings.bridge_preload
@@ -248,7 +282,9 @@ class Daemon:
             queries=self._documents.queries,
             namespace=settings.account_namespace,
         )
-        app = application([*health.routes(), *whatsapp.routes()], guards=[admins_only(settings.admin_token)])
+        plans = HistoryPlans(self.store, view=self.connector.view, dry_run=settings.history_sync_dry_run)
+        routes = [*health.routes(), *whatsapp.routes(), *plans.routes()]
+        app = application(routes, guards=[admins_only(settings.admin_token)])
         async with serving(app, host=settings.bind_host, port=settings.port) as port:
             yield port
 
@@ -274,6 +310,7 @@ class Daemon:
     def _on_published(self, published: Published) -> None:
         self._log_lines.on_published(published)
         self.documents.on_published(published)
+        self.repair.on_published(published)
 
     async def _publish(self) -> None:
         """Publish, once a read has shown that this is our Firestore.

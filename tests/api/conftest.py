@@ -8,6 +8,7 @@ from backend import NOW_MS, Backend, Desk, Runs, Ward
 
 from whatsapp_backend.api.gaps import GapRoutes
 from whatsapp_backend.api.health import Health
+from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.runs import RunRoutes
 from whatsapp_backend.api.server import application
 from whatsapp_backend.api.tokens import admins_only
@@ -46,5 +47,6 @@ async def api(backend: Backend, admin_token: str | None, aiohttp_client) -> Test
     )
     runs = RunRoutes(runs=backend.runs, jobs=backend.runs, accounts=backend.desk, wall_ms=lambda: NOW_MS)
     gaps = GapRoutes(ledger=backend.store, accounts=backend.desk, distrust=backend, wall_ms=lambda: NOW_MS)
-    routes = [*health.routes(), *whatsapp.routes(), *runs.routes(), *gaps.routes()]
+    plans = HistoryPlans(backend.store, view=backend.desk.view, dry_run=True)
+    routes = [*health.routes(), *whatsapp.routes(), *plans.routes(), *runs.routes(), *gaps.routes()]
     return await aiohttp_client(application(routes, guards=[admins_only(admin_token)]))

@@ -110,6 +110,7 @@ async def settle(store: SqliteStore, documents: FirestoreDocuments, queries: Fir
         identities=store,
         consumers=store,
         ledger=store,
+        held=store,
         lander=Lander(documents, clock),
         clock=clock,
         on_published=lambda _: None,

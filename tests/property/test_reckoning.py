@@ -52,6 +52,7 @@ class Published(World):
             identities=self.store,
             consumers=self.store,
             ledger=self.store,
+            held=self.store,
             lander=Lander(self.documents, Clock(self)),
             clock=Clock(self),
             on_published=lambda _: None,

@@ -32,6 +32,7 @@ class Archive(Phone):
             identities=self.store,
             consumers=self.store,
             ledger=self.store,
+            held=self.store,
             lander=Lander(documents, Quick()),
             clock=Quick(),
             on_published=lambda _: None,

@@ -166,7 +166,7 @@ def test_every_problem_is_reported_at_once(tmp_path):
             "AUTO_BACKFILL_ENABLED": "maybe",
             "AUTO_BACKFILL_INTERVAL_MS": "NaN",
             "WHATSAPP_BACKFILL_INTERVAL_SECONDS": "300",
-            "WHATSAPP_HISTORY_SYNC_DRY_RUN": "true",
+            "WHATSAPP_HISTORY_SYNC_DRY_RUN": "maybe",
         },
         env_file=file,
         for_serving=True,
@@ -533,3 +533,60 @@ def test_every_variable_of_runs_is_in_use_and_in_these_tables():
 @pytest.mark.parametrize("name", ["a/b", ".hidden", "__x__", "x" * 129])
 def test_instance_names_that_cannot_be_a_document_id_are_refused(name):
     assert "INSTANCE_ID" in problems({"INSTANCE_ID": name})
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, (True, 200, 3600)),
+        ({"AUTO_REPAIR_THREADS_ENABLED": "No"}, (False, 200, 3600)),
+        ({"AUTO_REPAIR_THREADS_LIMIT_PER_RUN": "1"}, (True, 1, 3600)),
+        ({"AUTO_REPAIR_THREADS_LIMIT_PER_RUN": "501"}, (True, 500, 3600)),
+        ({"AUTO_REPAIR_THREADS_LIMIT_PER_RUN": "-3"}, (True, 1, 3600)),
+        ({"AUTO_REPAIR_COOLDOWN_MINUTES": "0"}, (True, 200, 3600)),
+        ({"AUTO_REPAIR_COOLDOWN_MINUTES": "1"}, (True, 200, 60)),
+        ({"AUTO_REPAIR_COOLDOWN_MINUTES": "43200"}, (True, 200, 2_592_000)),
+    ],
+)
+def test_values_of_repair(environ, expected):
+    settings = load(HOME | environ)
+    assert (
+        settings.auto_repair_enabled,
+        settings.auto_repair_threads_per_run,
+        settings.auto_repair_cooldown_s,
+    ) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("AUTO_REPAIR_THREADS_ENABLED", "maybe"),
+        ("AUTO_REPAIR_THREADS_LIMIT_PER_RUN", "many"),
+        ("AUTO_REPAIR_THREADS_LIMIT_PER_RUN", "1.5"),
+        ("AUTO_REPAIR_COOLDOWN_MINUTES", "1h"),
+        ("AUTO_REPAIR_COOLDOWN_MINUTES", "43201"),
+        ("WHATSAPP_HISTORY_SYNC_DRY_RUN", "dry"),
+        ("WHATSAPP_HISTORY_SYNC_DRY_RUN", "2"),
+    ],
+)
+def test_values_that_repair_and_the_dry_run_refuse(name, text):
+    assert set(problems({name: text})) == {name}
+
+
+def test_repair_as_the_environment_and_the_file_contradict_each_other(tmp_path):
+    file = tmp_path / "env"
+    file.write_text("AUTO_REPAIR_THREADS_ENABLED=true\nWHATSAPP_HISTORY_SYNC_DRY_RUN=true\n")
+    environ = HOME | {"AUTO_REPAIR_THREADS_ENABLED": "false", "WHATSAPP_HISTORY_SYNC_DRY_RUN": "off"}
+    settings = load(environ, file)
+    assert (settings.auto_repair_enabled, settings.history_sync_dry_run) == (False, False)
+
+
+@pytest.mark.parametrize("more", [{}, {"WHATSAPP_SYNC_FULL_HISTORY": "false"}])
+def test_a_dry_run_is_warned_of_so_that_nobody_forgets_it(more):
+    """Also where less history is asked for: the phone sends some of it anyway."""
+    settings = load(HOME | {"WHATSAPP_HISTORY_SYNC_DRY_RUN": "1"} | more)
+    assert settings.history_sync_dry_run
+    assert settings.sync_full_history is not bool(more)
+    (warning,) = settings.warnings
+    assert warning.startswith("WHATSAPP_HISTORY_SYNC_DRY_RUN is on")
+    assert [policy.enabled for policy in run_policies(settings).values()] == [False, False]

@@ -195,7 +195,7 @@ def redirected(state: ThreadState, client_jid: str) -> tuple[ThreadState, Thread
 
 
 _LACKED_BY_SOME = frozenset({"lastMessageSenderName"})
-_ACTIVITY = _LACKED_BY_SOME | {
+ACTIVITY = _LACKED_BY_SOME | {
     "lastMessageAt",
     "lastMessageAtMs",
     "lastMessageId",
@@ -212,7 +212,7 @@ def deleted_when_absent(state: ThreadState) -> frozenset[str]:
 
     Other fields of the document (owner, archived, redirects) are other people's.
     """
-    return _ACTIVITY if state.anew else _LACKED_BY_SOME
+    return ACTIVITY if state.anew else _LACKED_BY_SOME
 
 
 def state_in(fields: Mapping[str, Any], ours: ThreadState) -> ThreadState:

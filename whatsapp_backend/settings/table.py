@@ -160,9 +160,9 @@ WHATSAPP: tuple[Variable, ...] = (
         "history_sync_dry_run",
         "WHATSAPP_HISTORY_SYNC_DRY_RUN",
         Switch(),
-        "Plan a history import without writing it. Refused while on: nothing would hold the writes back yet.",
+        "Hold back all history: nothing of it is written to Firestore, what landing it would do is logged and shown by "
+        "`GET /api/whatsapp/history-plan/ACCOUNT`. It lands after a start with this off.",
         default=False,
-        used=False,
     ),
     row(
         "journal_retention_days",
@@ -315,17 +315,16 @@ REPAIR: tuple[Variable, ...] = (
         "auto_repair_enabled",
         "AUTO_REPAIR_THREADS_ENABLED",
         Switch(),
-        "Correct threads' last activity after a backfill.",
+        "Look through threads in turn and correct their last activity, in accounts in which something landed or a run "
+        "did something since the last time.",
         default=True,
-        used=False,
     ),
     row(
         "auto_repair_threads_per_run",
         "AUTO_REPAIR_THREADS_LIMIT_PER_RUN",
         _clamped(500),
-        "Threads in one run.",
+        "Threads in one run; it reads each and its newest message.",
         default=200,
-        used=False,
     ),
     row(
         "auto_repair_cooldown_s",
@@ -333,7 +332,6 @@ REPAIR: tuple[Variable, ...] = (
         _minutes(1, 30 * 1440),
         "Least time between two runs of an account.",
         default=3600.0,
-        used=False,
     ),
 )
 

@@ -23,7 +23,8 @@ _PASSED = "SELECT min(cursor) FROM consumer"
 _DROP = (
     "DELETE FROM entry WHERE seq = ? AND seq <= ? "
     "AND NOT EXISTS (SELECT 1 FROM notice WHERE notice.seq = entry.seq) "
-    "AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.seq = entry.seq) RETURNING seq"
+    "AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.seq = entry.seq) "
+    "AND NOT EXISTS (SELECT 1 FROM held_back WHERE held_back.seq = entry.seq) RETURNING seq"
 )
 _COUNT = "UPDATE tally SET count = count + ? WHERE name = 'pruned'"
 _OLD_STATES = "SELECT path_hash FROM mirror_state WHERE touched_at_ms < ? LIMIT ?"
