@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient
 
 from whatsapp_backend.api.health import Vitals
 from whatsapp_backend.domain.accounts import AccountView
+from whatsapp_backend.domain.leases import Standing
 from whatsapp_backend.domain.writes import Write
 from whatsapp_backend.flows.fetch import HistoryFetcher
 from whatsapp_backend.rules.identity import account_id
@@ -74,6 +75,7 @@ class Ward:
     hangs: bool = False
     trouble: Exception | None = None
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stands: Standing = Standing()
 
     async def vitals(self) -> Vitals:
         if self.trouble:
@@ -81,6 +83,9 @@ class Ward:
         if self.hangs:
             await asyncio.Event().wait()
         return self.now
+
+    def standing(self) -> Standing:
+        return self.stands
 
     def views(self) -> list[AccountView]:
         return self.desk.views()

@@ -7,6 +7,7 @@ from aiohttp.test_utils import TestClient
 from backend import NOW_MS, Backend, Desk, Ward
 
 from whatsapp_backend.api.health import Health
+from whatsapp_backend.api.passive import refuse_while_passive
 from whatsapp_backend.api.server import application
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.flows.fetch import HistoryFetcher
@@ -31,4 +32,5 @@ async def api(backend: Backend, aiohttp_client) -> TestClient:
         queries=backend.documents,
         namespace="test",
     )
-    return await aiohttp_client(application([*health.routes(), *whatsapp.routes()]))
+    only_active = refuse_while_passive(backend.ward.standing, instance_id="test-1")
+    return await aiohttp_client(application([*health.routes(), *whatsapp.routes()], guards=[only_active]))

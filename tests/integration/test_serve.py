@@ -17,6 +17,7 @@ from whatsapp_backend.app import Daemon, Documents
 from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.settings import load
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
+from whatsapp_backend.testing.memory_leases import MemoryLeases
 
 STOPS_WITHIN_S = 10.0
 NOWHERE = "127.0.0.1:1"
@@ -271,7 +272,8 @@ async def running(environment, documents, clock):
     """The daemon in this process, and a client of its API."""
     stop, url = asyncio.Event(), asyncio.get_running_loop().create_future()
     environment = environment | {"FIRESTORE_LOCAL": "1", "WHATSAPP_WEB_URL": "ws://127.0.0.1:1"}
-    daemon = Daemon(load(environment, for_serving=True), Documents(store=documents, queries=documents), clock=clock)
+    behind = Documents(store=documents, queries=documents, leases=MemoryLeases(documents=documents))
+    daemon = Daemon(load(environment, for_serving=True), behind, clock=clock)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(daemon.run(stop, lambda port: url.set_result(f"http://127.0.0.1:{port}")))
         async with aiohttp.ClientSession(await url, timeout=aiohttp.ClientTimeout(total=1.0)) as api:

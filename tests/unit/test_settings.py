@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from whatsapp_backend.domain.leases import Timings
 from whatsapp_backend.errors import OperatorMustAct
 from whatsapp_backend.settings import Settings, SettingsInvalid, load
 from whatsapp_backend.settings.table import RETIRED, VARIABLES
@@ -58,6 +59,7 @@ def test_defaults_are_those_of_the_runbook_and_the_design():
     assert settings.recent_sync_concurrency == 1
     assert (settings.auto_repair_enabled, settings.auto_repair_threads_per_run) == (True, 200)
     assert settings.auto_repair_cooldown_s == 3600
+    assert (settings.instance_lease_s, settings.instance_heartbeat_s, settings.standby) == (15, 5, False)
     assert settings.connect_timeout_s == 60
     assert (settings.journal_retention_days, settings.mirror_days) == (30, 30)
     assert settings.sync_full_history
@@ -108,6 +110,10 @@ def test_defaults_are_those_of_the_runbook_and_the_design():
         ({"WHATSAPP_BACKFILL_MESSAGES_PER_THREAD": "0"}, "backfill_page_size", 1),
         ({"WHATSAPP_BACKFILL_COUNT": "7"}, "backfill_page_size", 7),
         ({"WHATSAPP_CONNECT_TIMEOUT_MS": "1500"}, "connect_timeout_s", 1.5),
+        ({"INSTANCE_LEASE_MS": "30000"}, "instance_lease_s", 30),
+        ({"INSTANCE_LEASE_MS": "10000", "INSTANCE_HEARTBEAT_MS": "5000"}, "instance_lease_s", 10),
+        ({"INSTANCE_HEARTBEAT_MS": "1000"}, "instance_heartbeat_s", 1),
+        ({"STANDBY": "on"}, "standby", True),
         ({"PORT": " 9000 "}, "port", 9000),
         ({"PORT": ""}, "port", 8080),
     ],
@@ -374,3 +380,35 @@ def test_recent_sync_must_look_back_at_least_one_interval():
 @pytest.mark.parametrize("name", ["a/b", ".hidden", "__x__", "x" * 129])
 def test_instance_names_that_cannot_be_a_document_id_are_refused(name):
     assert "INSTANCE_ID" in problems({"INSTANCE_ID": name})
+
+
+@pytest.mark.parametrize(
+    ("environ", "variable"),
+    [
+        ({"INSTANCE_LEASE_MS": "1999"}, "INSTANCE_LEASE_MS"),
+        ({"INSTANCE_LEASE_MS": "600001"}, "INSTANCE_LEASE_MS"),
+        ({"INSTANCE_LEASE_MS": "15s"}, "INSTANCE_LEASE_MS"),
+        ({"INSTANCE_HEARTBEAT_MS": "999"}, "INSTANCE_HEARTBEAT_MS"),
+        ({"INSTANCE_HEARTBEAT_MS": "-1"}, "INSTANCE_HEARTBEAT_MS"),
+        ({"STANDBY": "perhaps"}, "STANDBY"),
+        ({"INSTANCE_HEARTBEAT_MS": "7501"}, "INSTANCE_LEASE_MS"),
+        ({"INSTANCE_LEASE_MS": "9999"}, "INSTANCE_LEASE_MS"),
+        ({"INSTANCE_LEASE_MS": "3000", "INSTANCE_HEARTBEAT_MS": "3000"}, "INSTANCE_LEASE_MS"),
+    ],
+)
+def test_a_lease_must_outlast_a_heartbeat_that_is_late(environ, variable):
+    assert set(problems(environ)) == {variable}
+    assert "INSTANCE_HEARTBEAT_MS" in problems({"INSTANCE_LEASE_MS": "9999"})["INSTANCE_LEASE_MS"]
+
+
+@pytest.mark.parametrize("lease_ms", [2_000, 3_000, 9_999, 15_000, 600_000])
+@pytest.mark.parametrize("part", [2, 2.5, 3, 15])
+def test_every_lease_that_is_accepted_has_times_that_work_together(lease_ms, part):
+    heartbeat_ms = max(1_000, min(300_000, int(lease_ms / part)))
+    settings = load(HOME | {"INSTANCE_LEASE_MS": str(lease_ms), "INSTANCE_HEARTBEAT_MS": str(heartbeat_ms)})
+    Timings.of(ttl_s=settings.instance_lease_s, renew_s=settings.instance_heartbeat_s)
+
+
+def test_the_default_lease_has_the_times_of_the_page_on_leases():
+    settings = load(HOME)
+    assert Timings.of(ttl_s=settings.instance_lease_s, renew_s=settings.instance_heartbeat_s) == Timings()

@@ -10,6 +10,7 @@ import ipaddress
 import re
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -85,6 +86,9 @@ def request_id(request: web.Request) -> str:
 
 def failure(request: web.Request, status: int, error: str, message: str) -> web.Response:
     """An answer that names what is wrong."""
-    return web.json_response(
-        {"success": False, "error": error, "message": message, "requestId": request_id(request)}, status=status
-    )
+    return web.json_response(failure_fields(request, error, message), status=status)
+
+
+def failure_fields(request: web.Request, error: str, message: str) -> dict[str, Any]:
+    """What every such answer says."""
+    return {"success": False, "error": error, "message": message, "requestId": request_id(request)}

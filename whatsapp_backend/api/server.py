@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiohttp import web
 
@@ -15,9 +16,9 @@ _SHUTDOWN_S = 1.0
 """Well below the ten seconds within which SIGTERM must be done."""
 
 
-def application(routes: Iterable[web.RouteDef]) -> web.Application:
-    """The routes behind the guard."""
-    app = web.Application(middlewares=[answered, loopback_only], client_max_size=_LARGEST_BODY)
+def application(routes: Iterable[web.RouteDef], *, guards: Sequence[Any] = ()) -> web.Application:
+    """The routes behind the guard, and behind these further middlewares."""
+    app = web.Application(middlewares=[answered, loopback_only, *guards], client_max_size=_LARGEST_BODY)
     app.add_routes(list(routes))
     return app
 

@@ -65,6 +65,28 @@ PROCESS: tuple[Variable, ...] = (
         shown_default="host name, `-`, process id",
     ),
     row(
+        "instance_lease_s",
+        "INSTANCE_LEASE_MS",
+        _ms(2_000, 600_000),
+        "How long an instance counts as alive after a heartbeat: so long others wait after a crash. At least twice the "
+        "heartbeat.",
+        default=15.0,
+    ),
+    row(
+        "instance_heartbeat_s",
+        "INSTANCE_HEARTBEAT_MS",
+        _ms(1_000, 300_000),
+        "Time between two heartbeats, each of them one write, however many accounts there are.",
+        default=5.0,
+    ),
+    row(
+        "standby",
+        "STANDBY",
+        Switch(),
+        "Wait while another process has the state directory, and go on in its place when it is gone. Also `--standby`.",
+        default=False,
+    ),
+    row(
         "account_namespace",
         "ACCOUNT_NAMESPACE",
         Text(pattern=r"[a-z0-9][a-z0-9_-]{0,31}", allowed="lower-case letters, digits, - and _, at most 32"),
