@@ -161,12 +161,13 @@ class Daemon:
             await self.connector.load()
             collector = Collector(store, self.gateway, self._clock, views=self.views)
             await stack.enter_async_context(nudges.nudging(prune=self._prune, collect=collector.collect))
-            port = await stack.enter_async_context(self._serving())
             loops = [
                 tasks.create_task(self._publish(), name="publish"),
                 tasks.create_task(self.documents.run(), name="account documents"),
                 tasks.create_task(self.lead.run(), name="lead"),
             ]
+            await self.lead.decided.wait()  # one call's time at most: the first who asks is not told that it is passive
+            port = await stack.enter_async_context(self._serving())
             bridge = tasks.create_task(self.gateway.run(ingest), name="bridge")
             started(port)
             await stop.wait()

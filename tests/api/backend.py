@@ -75,7 +75,7 @@ class Ward:
     hangs: bool = False
     trouble: Exception | None = None
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
-    stands: Standing = Standing()
+    stands: Standing = field(default_factory=Standing)
 
     async def vitals(self) -> Vitals:
         if self.trouble:

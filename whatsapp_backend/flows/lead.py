@@ -97,6 +97,8 @@ class Lead:
         self._renewed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._left = asyncio.Event()
+        self.decided = asyncio.Event()
+        """Set once it knows where it stands, or that it cannot learn it now."""
         self.problem: str | None = None
         """Why the last call failed, None while all is well."""
 
@@ -172,6 +174,7 @@ class Lead:
                 self._left.set()
                 return
             if isinstance(action, Wait):
+                self.decided.set()
                 seen = None
                 await within(self._clock, self._until(action.until_s), self._told.wait())
             else:
