@@ -11,7 +11,8 @@ import pytest
 from whatsapp_backend.domain.leases import Timings
 from whatsapp_backend.errors import OperatorMustAct
 from whatsapp_backend.settings import Settings, SettingsInvalid, load
-from whatsapp_backend.settings.table import RETIRED, VARIABLES
+from whatsapp_backend.settings.retired import RETIRED
+from whatsapp_backend.settings.table import VARIABLES
 
 HOME = {"HOME": "/home/operator"}
 
