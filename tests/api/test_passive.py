@@ -58,7 +58,7 @@ async def test_what_does_not_exist_does_not_exist(api, backend):
 
 
 async def test_a_standby_tells_how_it_is_and_refuses_everything_else(aiohttp_client):
-    standby = Standby("standing by: process 7 has the state directory")
+    standby = Standby("7")
     api = await aiohttp_client(application(standby.routes(instance_id="b", clock=SystemClock())))
     for path in ("/ready", "/diag", "/health"):
         answer = await (await api.get(path)).json()

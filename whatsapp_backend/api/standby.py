@@ -14,14 +14,14 @@ from whatsapp_backend.domain.leases import Mode, Standing
 
 
 class Standby:
-    """Implements `api.health.Ward` for a daemon that has not begun. `reason` is why it waits."""
+    """Implements `api.health.Ward` for a daemon that has not begun. `holder` is the process that it waits for."""
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    def __init__(self, holder: str) -> None:
+        self.holder = holder
 
     def standing(self) -> Standing:
         """Passive."""
-        return Standing(mode=Mode.PASSIVE, reason=self.reason)
+        return Standing(mode=Mode.PASSIVE, reason=f"standing by: process {self.holder} has the state directory")
 
     async def vitals(self) -> Vitals:
         """Nothing is wrong, and nothing is known."""

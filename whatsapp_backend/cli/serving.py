@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import structlog
@@ -123,33 +123,36 @@ async def _own_place(settings: Settings) -> AsyncIterator[_Place]:
         except StateInUse as error:
             if not settings.standby:
                 raise
-            settings = await standing_by.enter_async_context(_standing_by(settings, error.holder))
-            lock = await _waited_for(settings)
+            standby = Standby(error.holder)
+            settings = await standing_by.enter_async_context(_standing_by(settings, standby))
+            lock = await _waited_for(settings, standby)
         with lock:
             yield _Place(settings=settings, leave_port=standing_by.aclose)
 
 
 @asynccontextmanager
-async def _standing_by(settings: Settings, holder: str) -> AsyncIterator[Settings]:
+async def _standing_by(settings: Settings, standby: Standby) -> AsyncIterator[Settings]:
     """Answer in the daemon's place; gives the settings with the port that it listens on."""
-    standby = Standby(f"standing by: process {holder} has the state directory")
     routes = standby.routes(instance_id=settings.instance_id, clock=_clock)
     try:
         async with serving(application(routes), host=settings.bind_host, port=settings.port) as port:
             _listening(settings, port, standby=True)
-            log.info("standing_by", holder=holder, state_dir=str(settings.state_dir))
+            log.info("standing_by", holder=standby.holder, state_dir=str(settings.state_dir))
             yield replace(settings, port=port)
     except AddressInUse as error:
         raise AddressInUse(f"{error}: a standby and the process that it waits for cannot share one") from error
 
 
-async def _waited_for(settings: Settings) -> StateLock:
+async def _waited_for(settings: Settings, standby: Standby) -> StateLock:
     while True:
         await _clock.sleep(_LOOK_EVERY_S)
-        with suppress(StateInUse):
+        try:
             lock = lock_state(settings.state_dir)
-            log.info("taking_over", state_dir=str(settings.state_dir))
-            return lock
+        except StateInUse as error:
+            standby.holder = error.holder  # another standby may have been quicker
+            continue
+        log.info("taking_over", state_dir=str(settings.state_dir))
+        return lock
 
 
 def _listening(settings: Settings, port: int, *, standby: bool) -> None:
