@@ -126,8 +126,13 @@ class RealDaemon:
             return await answer.json()
 
     async def add_account(self, phone: str = PHONE, name: str = "Shop") -> str:
-        """Declare an account; its id."""
-        return str((await self.post("/api/whatsapp/add-account", {"phone": phone, "name": name}))["account"]["id"])
+        """Declare an account, as soon as the daemon may; its id."""
+
+        async def added() -> Any:
+            answer = await self.post("/api/whatsapp/add-account", {"phone": phone, "name": name})
+            return None if answer.get("error") == "instance_passive" else answer
+
+        return str((await until(added))["account"]["id"])
 
     async def status(self, account: str) -> str:
         """The account's status."""

@@ -47,6 +47,17 @@ class StoreUnusable(OperatorMustAct):
     """The store cannot be opened."""
 
 
+class StateInUse(StoreUnusable):
+    """Another process has the state directory. `holder` is its id, as far as it is known."""
+
+    def __init__(self, guarded: str, holder: str) -> None:
+        super().__init__(
+            f"{guarded} is in use by process {holder}. Stop that process, or give this one another STATE_DIR; "
+            "with --standby (and a PORT of its own) it waits until that process is gone."
+        )
+        self.holder = holder
+
+
 class CredentialsUnreadable(OperatorMustAct):
     """Credentials exist but cannot be read."""
 

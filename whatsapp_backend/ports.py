@@ -308,6 +308,10 @@ class RunLocks(Protocol):
         """Release it if it is still its own."""
 
 
+class Leases(LeaseStore, RunLocks, Protocol):
+    """Both, as one store has them."""
+
+
 class Gateway(Protocol):
     """The bridge, as the flows see it. Only `do` waits for anything."""
 

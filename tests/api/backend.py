@@ -14,6 +14,7 @@ from whatsapp_backend.api.health import Vitals
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.coverage import ENDLESS_MS
 from whatsapp_backend.domain.jobs import UNFINISHED, Bounds, Job, JobState, Kind, Plan, Trigger
+from whatsapp_backend.domain.leases import Standing
 from whatsapp_backend.domain.writes import Write
 from whatsapp_backend.errors import NotConnected
 from whatsapp_backend.flows.fetch import Asker
@@ -78,6 +79,7 @@ class Ward:
     hangs: bool = False
     trouble: Exception | None = None
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stands: Standing = field(default_factory=Standing)
 
     async def vitals(self) -> Vitals:
         if self.trouble:
@@ -85,6 +87,9 @@ class Ward:
         if self.hangs:
             await asyncio.Event().wait()
         return self.now
+
+    def standing(self) -> Standing:
+        return self.stands
 
     def views(self) -> list[AccountView]:
         return self.desk.views()

@@ -18,7 +18,8 @@ async def test_an_account_is_added_and_listed(api):
     listed = await (await api.get("/api/whatsapp/accounts")).json()
     assert (listed["success"], listed["count"]) == (True, 3)
     assert listed["accounts"][-1] == account
-    assert account.keys() == {"id", "name", "phone", "status", "lastError", "createdAt", "caughtUp"}
+    names = {"id", "name", "phone", "status", "lastError", "passiveModeReason", "createdAt", "caughtUp"}
+    assert account.keys() == names
 
 
 async def test_the_list_of_accounts_holds_no_pairing_secret(api, backend):

@@ -10,6 +10,7 @@ from daemon_writes import DaemonWrites
 from flutter_app import running_app
 
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
+from whatsapp_backend.adapters.firestore.leases import FirestoreLeases
 from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.testing.memory_store import MemoryStore
@@ -49,7 +50,9 @@ async def open_rules(rules, firestore_emulator, firestore_project):
 async def daemon(firestore):
     """What the daemon would write, into this test's project."""
     async with MemoryStore.opened() as store:
-        yield DaemonWrites(store, FirestoreDocuments(firestore), FirestoreQueries(firestore))
+        yield DaemonWrites(
+            store, FirestoreDocuments(firestore), FirestoreQueries(firestore), FirestoreLeases(firestore)
+        )
 
 
 @pytest.fixture

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
+from owner import ME, FixedOwner
 from world import publish
 
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
+from whatsapp_backend.adapters.firestore.leases import FirestoreLeases
 from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
 from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.journal import Commit, NewEntry
+from whatsapp_backend.domain.leases import Instance
 from whatsapp_backend.domain.writes import Result, Write
 from whatsapp_backend.flows.account_documents import AccountDocuments
 from whatsapp_backend.flows.land import Lander
@@ -40,11 +44,17 @@ def message(
 class DaemonWrites:
     """A journal in memory, and the publisher and account documents of the daemon over a Firestore."""
 
-    def __init__(self, store: MemoryStore, documents: FirestoreDocuments, queries: FirestoreQueries) -> None:
+    def __init__(
+        self, store: MemoryStore, documents: FirestoreDocuments, queries: FirestoreQueries, leases: FirestoreLeases
+    ) -> None:
         clock = SystemClock()
         lander = Lander(documents, clock)
         self.documents = documents
-        self._accounts = AccountDocuments(lander, clock, worker={"instanceId": "tests"})
+        self._leases, self._owner = leases, FixedOwner()
+        self._accounts = AccountDocuments(
+            leases=leases, documents=documents, owner=self._owner, clock=clock, worker={"instanceId": "tests"}
+        )
+        self._owner.on_owned = self._accounts.on_owned
         self.store = store
         self.publisher = Publisher(
             journal=store,
@@ -83,7 +93,12 @@ class DaemonWrites:
             account=account, phone=phone, name="Shop", created_at_ms=START_S * 1000, status="connected", qr="a secret"
         )
         self._accounts.on_change(view)
-        await self._accounts.drained()
+        taken = await self._leases.take(Instance(id=ME, nonce="n"), [account], ttl_s=15.0)
+        async with asyncio.timeout(_PATIENCE_S), asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(self._accounts.run())
+            self._owner.own(account, taken[account].term)
+            await self._accounts.drained()
+            running.cancel()
 
     async def others(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
         """Write what others wrote into the same database: operators, the app's Functions, earlier generations."""

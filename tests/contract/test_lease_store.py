@@ -4,6 +4,7 @@ import asyncio
 import uuid
 
 import pytest
+from owner import FixedOwner
 
 from whatsapp_backend.adapters.firestore.client import close, firestore_client
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
@@ -12,6 +13,7 @@ from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.domain.leases import Instance, RunLock, Sighting, Term
 from whatsapp_backend.domain.writes import Result, Write
 from whatsapp_backend.errors import DocumentsUnavailable, LeaseLost, OurBug
+from whatsapp_backend.flows.account_documents import AccountDocuments
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
 from whatsapp_backend.testing.memory_leases import LeaseFault, MemoryLeases
 
@@ -403,3 +405,28 @@ async def test_a_renewal_is_one_write_and_no_read(store):
         before[1] + 1,
         before[2] + 1,
     )
+
+
+# -- Account documents ---------------------------------------------------------------------------------------------
+
+
+async def test_what_a_replaced_owner_tells_of_an_account_does_not_land(store, documents):
+    """It learns of it by the write; what its successor wrote stays."""
+    _, (old,) = await owning(store, "one", A, home="here")
+    _, (new,) = await owning(store, "one again", A, home="here")
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        told = {}
+        for term in (new, old):
+            owner = FixedOwner()
+            told[term] = AccountDocuments(
+                leases=store, documents=documents, owner=owner, clock=SystemClock(), worker={"instanceId": term.holder}
+            )
+            owner.own(A, term)
+            owner.on_lost = lambda _, lost=owner: lost.is_anothers(A, new.holder)
+            running = tasks.create_task(told[term].run())
+            told[term].tell(A, {"lastBackfillStatus": f"of {term.token}"}, urgent=True)
+            await told[term].drained()
+            running.cancel()
+        assert owner.disputed == [old]
+    fields = (await documents.read([f"accounts/{A}"]))[f"accounts/{A}"].fields
+    assert (fields["lastBackfillStatus"], fields["claimedBy"]) == ("of 2", "one again")

@@ -2,9 +2,11 @@
 
 Points, each on the first message whose id begins with `KILL` (or the first history record that is journaled):
 `before-commit`, `after-commit` (before the bridge is answered, so before any receipt), `in-history` and `before-cursor`
-(the documents have landed). WHO is `daemon`, `bridge` or `both`. The daemon's own code is not changed for this.
+(the documents have landed). WHO is `daemon`, `bridge` or `both`. At `lands-nothing` nobody dies, but no message or
+thread ever lands, though Firestore can be reached. The daemon's own code is not changed for this.
 """
 
+import asyncio
 import os
 import signal
 import sys
@@ -12,6 +14,7 @@ from typing import Any
 
 from whatsapp_backend.__main__ import main
 from whatsapp_backend.adapters.bridge.gateway import BridgeGateway
+from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.domain.journal import Commit
 from whatsapp_backend.domain.mirror import Progress
@@ -70,6 +73,13 @@ async def dying_advance(self: SqliteStore, progress: Progress) -> None:
     await advance(self, progress)
 
 
+async def endless_write(self: FirestoreDocuments, writes: Any) -> Any:
+    """Never have an answer."""
+    await asyncio.Event().wait()
+
+
+if point == "lands-nothing":
+    FirestoreDocuments.write = endless_write  # type: ignore[method-assign]
 BridgeGateway.__init__ = remembering_init  # type: ignore[method-assign]
 SqliteStore.commit = dying_commit  # type: ignore[method-assign]
 SqliteStore.advance = dying_advance  # type: ignore[method-assign]

@@ -52,9 +52,7 @@ async def test_a_kill_at_this_point_loses_nothing_and_doubles_nothing(whole: Who
 async def test_a_kill_after_the_receipt_loses_nothing_and_doubles_nothing(whole: Whole, who: str) -> None:
     """The server has forgotten the message by then: only the journal has it."""
     await whole.daemon.terminate()
-    address = whole.daemon.environment["FIRESTORE_EMULATOR_HOST"]
-    whole.daemon.environment["FIRESTORE_EMULATOR_HOST"] = "127.0.0.1:9"
-    await whole.daemon.start()  # nothing can land yet, so the journal is the only copy
+    await whole.daemon.start(die="lands-nothing")  # so the journal is the only copy
     await whole.daemon.connected(whole.account)
     for n in range(5):
         await whole.send(f"R-{n}")
@@ -68,7 +66,6 @@ async def test_a_kill_after_the_receipt_loses_nothing_and_doubles_nothing(whole:
         await whole.daemon.gone()
     else:
         await whole.daemon.terminate()
-    whole.daemon.environment["FIRESTORE_EMULATOR_HOST"] = address
     await whole.daemon.start()
     await settled(whole, {f"R-{n}" for n in range(5)})
 

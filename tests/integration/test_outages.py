@@ -1,4 +1,8 @@
-"""Firestore goes and comes back; a backlog survives a restart; two thousand messages go through the whole chain."""
+"""Firestore goes and comes back; a backlog survives a restart; two thousand messages go through the whole chain.
+
+Who cannot reach Firestore cannot own an account: within the lease everything is received as ever, after it the sockets
+are closed and WhatsApp keeps what comes (docs/decisions/0008-outages.md).
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,14 +14,22 @@ from whatsapp_backend.adapters.firestore.client import close, firestore_client
 from whatsapp_backend.adapters.local_firestore import LocalFirestore
 from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
 
+LONG = {"INSTANCE_LEASE_MS": "120000"}
+"""Within which a slow machine plays a whole test."""
+SHORT = {"INSTANCE_LEASE_MS": "6000", "INSTANCE_HEARTBEAT_MS": "1500"}
+
 
 @pytest.fixture
 async def alone(
-    tmp_path: Path, server: FakeWhatsApp, own_emulator: LocalFirestore
+    request: pytest.FixtureRequest, tmp_path: Path, server: FakeWhatsApp, own_emulator: LocalFirestore
 ) -> AsyncIterator[tuple[Whole, LocalFirestore]]:
-    """Everything over an emulator that may be stopped."""
+    """Everything over an emulator that may be stopped; the parameter is the lease."""
     daemon = RealDaemon(
-        state_dir=tmp_path / "state", server_url=server.url, emulator=own_emulator.address, project=own_emulator.project
+        state_dir=tmp_path / "state",
+        server_url=server.url,
+        emulator=own_emulator.address,
+        project=own_emulator.project,
+        **request.param,
     )
     firestore = firestore_client(own_emulator.project, emulator_host=own_emulator.address)
     try:
@@ -30,6 +42,7 @@ async def alone(
         await close(firestore)
 
 
+@pytest.mark.parametrize("alone", [LONG], indirect=True)
 async def test_firestore_stopped_while_150_messages_arrive_then_started_150_of_150(
     alone: tuple[Whole, LocalFirestore],
 ) -> None:
@@ -53,10 +66,13 @@ async def test_firestore_stopped_while_150_messages_arrive_then_started_150_of_1
     await until(ready)  # the account documents may still wait, up to half a minute, for their next try
 
 
+@pytest.mark.parametrize("alone", [LONG], indirect=True)
 async def test_a_restart_in_the_middle_of_a_backlog_of_300_lands_300_of_300(
     alone: tuple[Whole, LocalFirestore],
 ) -> None:
-    """Killed, not stopped: half of them arrive before, half after, while Firestore is away."""
+    """Killed, not stopped, while Firestore is away: half of them are in the journal, and WhatsApp keeps the other half
+    for a daemon that cannot own the account yet.
+    """
     whole, emulator = alone
     await emulator.stop()
     await whole.server.op("messages", account=whole.phone, chats=[ANA, BOB], count=150, prefix="X")
@@ -65,12 +81,34 @@ async def test_a_restart_in_the_middle_of_a_backlog_of_300_lands_300_of_300(
     await whole.daemon.gone()
     await whole.daemon.start()
     await whole.server.op("messages", account=whole.phone, chats=[ANA, BOB], count=150, prefix="Y")
-    await whole.nothing_queued()
+    assert await whole.daemon.status(whole.account) == "passive"
+    assert await whole.queued() == 150
     await emulator.start()
     ids = {f"{prefix}-{n}" for prefix in "XY" for n in range(150)}
     assert (await whole.lands(ids)).keys() == ids
     await whole.daemon.landed()
     assert (await whole.bodies()).keys() == ids
+
+
+@pytest.mark.parametrize("alone", [SHORT], indirect=True)
+async def test_an_outage_longer_than_the_lease_closes_the_socket_and_loses_nothing(
+    alone: tuple[Whole, LocalFirestore],
+) -> None:
+    """The daemon says that it is passive, refuses what it could not answer for, and goes on by itself."""
+    whole, emulator = alone
+    mark = whole.server.mark()
+    await emulator.stop()
+    await whole.server.wait("closed", account=whole.phone, since=mark, timeout_s=30)
+    ready = await whole.daemon.get("/ready")
+    assert (ready["ready"], ready["mode"]) == (False, "passive")
+    refused = await whole.daemon.post(f"/api/whatsapp/regenerate-qr/{whole.account}", {})
+    assert refused["error"] == "instance_passive"
+    await whole.server.op("messages", account=whole.phone, chats=[ANA, BOB], count=20, prefix="Z")
+    assert await whole.queued() == 20
+    await emulator.start()
+    ids = {f"Z-{n}" for n in range(20)}
+    assert (await whole.lands(ids)).keys() == ids
+    assert (await whole.daemon.get("/ready"))["mode"] == "active"
 
 
 async def test_two_thousand_encrypted_messages_through_the_whole_chain_are_two_thousand_documents(whole: Whole) -> None:

@@ -17,6 +17,7 @@ from whatsapp_backend.app import Daemon, Documents
 from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.settings import load
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
+from whatsapp_backend.testing.memory_leases import MemoryLeases
 
 STOPS_WITHIN_S = 10.0
 NOWHERE = "127.0.0.1:1"
@@ -133,9 +134,59 @@ async def test_a_state_directory_of_another_daemon_is_refused_by_its_pid(lonely,
     code, _, err = await run(lonely.environment | {"FIRESTORE_EMULATOR_HOST": emulator}, "serve")
     assert code == 1
     assert f"in use by process {lonely.pid}" in err
+    assert "--standby" in err
     assert "Traceback" not in err
     assert not (lonely.state_dir / "firestore").exists()
     await stops(lonely)
+
+
+async def test_a_standby_waits_for_the_state_directory_and_goes_on_in_its_process_and_on_its_port(lonely):
+    """Until then it does not open the file, and nothing but how it is can be asked."""
+    await lonely.start()
+    standby = RealDaemon(
+        state_dir=lonely.state_dir, server_url="ws://127.0.0.1:1", emulator=NOWHERE, project="demo-x", STANDBY="true"
+    )
+    try:
+        await standby.start()
+
+        def has_the_file():
+            opened = [file.readlink().name for file in Path(f"/proc/{standby.pid}/fd").iterdir() if file.is_symlink()]
+            return "whatsapp.sqlite3" in opened
+
+        ready = await standby.get("/ready")
+        assert (ready["mode"], ready["ready"]) == ("passive", False)
+        assert f"process {lonely.pid} has the state directory" in ready["reason"]
+        assert (await standby.get("/api/whatsapp/accounts"))["error"] == "instance_passive"
+        assert not has_the_file()
+        lonely.kill()
+        await lonely.gone()
+
+        async def went_on():
+            return "standing by" not in (await standby.get("/ready"))["reason"]
+
+        await until(went_on)
+        assert has_the_file()
+        assert (await standby.get("/api/whatsapp/accounts"))["success"] is True
+        await stops(standby)
+    finally:
+        await standby.close()
+
+
+async def test_a_standby_stops_when_asked_and_needs_a_port_of_its_own(lonely):
+    await lonely.start()
+    port = lonely.url.rpartition(":")[2]
+    code, _, err = await run(lonely.environment | {"PORT": port}, "serve", "--standby")
+    assert code == 1
+    assert "cannot share one" in err
+    standby = RealDaemon(
+        state_dir=lonely.state_dir, server_url="ws://127.0.0.1:1", emulator=NOWHERE, project="demo-x", STANDBY="true"
+    )
+    try:
+        await standby.start()
+        await stops(standby)
+        assert (await lonely.get("/health"))["service"] == "whatsapp-backend"
+    finally:
+        await standby.close()
 
 
 # -- How it stops ------------------------------------------------------------------------------------------------------
@@ -271,7 +322,8 @@ async def running(environment, documents, clock):
     """The daemon in this process, and a client of its API."""
     stop, url = asyncio.Event(), asyncio.get_running_loop().create_future()
     environment = environment | {"FIRESTORE_LOCAL": "1", "WHATSAPP_WEB_URL": "ws://127.0.0.1:1"}
-    daemon = Daemon(load(environment, for_serving=True), Documents(store=documents, queries=documents), clock=clock)
+    behind = Documents(store=documents, queries=documents, leases=MemoryLeases(documents=documents))
+    daemon = Daemon(load(environment, for_serving=True), behind, clock=clock)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(daemon.run(stop, lambda port: url.set_result(f"http://127.0.0.1:{port}")))
         async with aiohttp.ClientSession(await url, timeout=aiohttp.ClientTimeout(total=1.0)) as api:

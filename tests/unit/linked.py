@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
+from owner import FixedOwner
 
 from whatsapp_backend.clock import within
 from whatsapp_backend.domain.accounts import AccountView
@@ -55,8 +56,9 @@ class GatedBridge(ScriptedBridge):
 class Linked:
     """Connector, ingest and asker, put together as the daemon does."""
 
-    def __init__(self, store: MemoryStore, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, store: MemoryStore, tasks: asyncio.TaskGroup, *, willing: bool = True) -> None:
         self.store = store
+        self.owner = FixedOwner(willing=willing)
         self.clock = FakeClock()
         self.bridge = GatedBridge(self.clock)
         self.changes: list[AccountView] = []
@@ -69,6 +71,7 @@ class Linked:
             clock=self.clock,
             rng=random.Random(1),
             tasks=tasks,
+            owner=self.owner,
             server=SERVER,
             full_history=True,
             connect_timeout_s=TIMEOUT_S,
@@ -76,6 +79,7 @@ class Linked:
         )
         self.connected = True
         self.asker = Asker(self.bridge, store, self.clock, timeout_s=TIMEOUT_S, is_connected=lambda _: self.connected)
+        self.owner.on_owned, self.owner.on_lost = self.connector.on_owned, self.connector.on_lost
         self.ingest = Ingest(
             journal=store,
             keys=store,
@@ -154,10 +158,10 @@ async def paired(store: MemoryStore, *, server: str | None = SERVER, stopped: st
 
 
 @asynccontextmanager
-async def linked(store: MemoryStore | None = None) -> AsyncIterator[Linked]:
-    """The whole, stopped at the end; what it leaves behind would hang here."""
+async def linked(store: MemoryStore | None = None, *, willing: bool = True) -> AsyncIterator[Linked]:
+    """The whole, stopped at the end; what it leaves behind would hang here. Unwilling it owns nothing by itself."""
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-        made = Linked(store or MemoryStore(), tasks)
+        made = Linked(store or MemoryStore(), tasks, willing=willing)
         yield made
         made.bridge.gates.clear()
         await made.connector.stop()

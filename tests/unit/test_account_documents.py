@@ -8,17 +8,20 @@ from typing import Any
 
 import orjson
 from linked import ACCOUNT, PHONE
+from owner import ME, FixedOwner
 
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.events import PARTS, Content, MessageSeen, Origin, Status
 from whatsapp_backend.domain.journal import Entry, NewEntry
+from whatsapp_backend.domain.leases import Instance
 from whatsapp_backend.domain.moments import at_ms
 from whatsapp_backend.domain.writes import Outcome, Write
 from whatsapp_backend.flows.account_documents import AccountDocuments
-from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.publish import Published
 from whatsapp_backend.testing.fake_clock import FakeClock
+from whatsapp_backend.testing.lease_table import LeaseTable
 from whatsapp_backend.testing.memory_documents import Fault, MemoryDocuments
+from whatsapp_backend.testing.memory_leases import LeaseFault, MemoryLeases
 
 HOUR_S = 3600.0
 PATH = f"accounts/{ACCOUNT}"
@@ -62,12 +65,23 @@ def history(first: int, count: int, *, total: int | None = None, result: str = "
 
 
 class World:
-    """Account documents over documents in memory."""
+    """Account documents over documents and leases in memory."""
 
-    def __init__(self, memory: MemoryDocuments) -> None:
+    def __init__(self, memory: MemoryDocuments, table: LeaseTable) -> None:
         self.clock = FakeClock()
         self.memory = memory
-        self.documents = AccountDocuments(Lander(memory, self.clock), self.clock, worker={"service": "x"})
+        self.leases = MemoryLeases(self.clock, documents=memory, table=table)
+        self.owner = FixedOwner()
+        self.documents = AccountDocuments(
+            leases=self.leases, documents=memory, owner=self.owner, clock=self.clock, worker={"service": "x"}
+        )
+        self.owner.on_owned = self.documents.on_owned
+
+    async def own(self, account: str = ACCOUNT, *, name: str = ME) -> None:
+        """It is ours, also for the store."""
+        taken = self.leases.table.take(Instance(id=name, nonce=name), [account], ttl_s=15.0, now_s=0.0)
+        self.owner.own(account, taken[account].term)
+        await self.clock.settle()
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -91,11 +105,15 @@ class World:
 
 
 @asynccontextmanager
-async def running(memory: MemoryDocuments | None = None) -> AsyncIterator[World]:
+async def running(
+    memory: MemoryDocuments | None = None, *, table: LeaseTable | None = None, owned: bool = True
+) -> AsyncIterator[World]:
     """Its loop runs."""
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-        world = World(memory or MemoryDocuments())
+        world = World(memory or MemoryDocuments(), table or LeaseTable())
         loop = tasks.create_task(world.documents.run())
+        if owned:
+            await world.own()
         yield world
         loop.cancel()
 
@@ -279,8 +297,150 @@ async def test_what_waits_is_written_before_the_end_and_never_beside_another_ver
 
 async def test_a_document_that_is_refused_holds_up_no_other() -> None:
     async with running() as world:
+        await world.own("account_other")
         world.memory.inject(Fault.INVALID, paths=[PATH])
         await world.change(status="connected")
-        world.documents.on_change(replace(VIEW, account="account_other", status="connected"))
-        await world.clock.settle()
+        await world.change(account="account_other", status="connected")
+        assert PATH not in world.memory.documents
         assert "accounts/account_other" in world.memory.documents
+
+
+# -- Ownership ---------------------------------------------------------------------------------------------------------
+
+
+async def test_of_an_account_that_is_not_owned_nothing_is_written_and_its_new_owner_writes_the_whole_status() -> None:
+    async with running(owned=False) as world:
+        await world.change(status="connecting")
+        await world.change(status="disconnected", last_error="why")
+        await world.clock.advance(60)
+        assert world.leases.calls == []
+        await world.own()
+        assert (world.fields["status"], world.fields["lastError"], world.fields["name"]) == (
+            "disconnected",
+            "why",
+            "Shop",
+        )
+        assert world.leases.calls == ["write"]
+
+
+async def test_who_claimed_it_is_written_once_a_term() -> None:
+    async with running(owned=False) as world:
+        await world.change(status="connected")
+        await world.own()
+        claimed = world.fields["claimedAt"]
+        assert world.fields["claimedBy"] == "me"
+        await world.clock.advance(60)
+        await world.change(status="reconnecting")
+        assert world.fields["claimedAt"] == claimed
+        world.owner.lose(ACCOUNT, to="you.2")
+        await world.own(name="me.1 again")
+        assert world.fields["claimedAt"] > claimed
+
+
+async def test_a_replaced_owner_lands_nothing_says_so_and_forgets_what_it_wanted_to_write() -> None:
+    async with running() as world:
+        await world.change(status="connected")
+        world.leases.table.give(Instance(id=ME, nonce=ME), [world.leases.table.terms[ACCOUNT]])
+        world.leases.table.take(Instance(id="you", nonce="you"), [ACCOUNT], ttl_s=15.0, now_s=0.0)
+        world.owner.on_owned = lambda _: None
+        await world.change(status="reconnecting")
+        assert world.fields["status"] == "connected"
+        assert len(world.owner.disputed) == 1
+        await world.clock.advance(60)
+        assert world.leases.calls.count("write") == 2, "it is not tried again"
+
+
+async def test_what_is_told_while_another_owns_the_account_is_never_written() -> None:
+    async with running() as world:
+        await world.change(status="connected")
+        world.owner.lose(ACCOUNT, to="you.2")
+        world.documents.tell(ACCOUNT, {"old": True})
+        await world.publish(Published(seen=[seen(1)], entries=[]))
+        await world.own(name="me.1 again")
+        await world.clock.advance(60)
+        assert not {"old", "lastRealtimeMessageAt"} & world.fields.keys()
+
+
+async def test_what_is_told_while_nobody_knows_whose_it_is_waits_and_the_old_term_goes_on() -> None:
+    """As in an outage of Firestore that is longer than the lease."""
+    async with running() as world:
+        await world.change(status="connected")
+        term = world.owner.term(ACCOUNT)
+        world.owner.lose(ACCOUNT)
+        await world.publish(Published(seen=[seen(1)], entries=[]))
+        await world.clock.advance(60)
+        assert world.writes == 1
+        world.owner.own(ACCOUNT, term)
+        await world.clock.settle()
+        assert world.fields["lastRealtimeMessageAt"] == at_ms(1000)
+
+
+async def test_what_did_not_land_is_written_again_under_what_is_newer() -> None:
+    async with running() as world:
+        await world.change(status="connected")
+        world.leases.inject(LeaseFault.LOST, "write")
+        await world.change(status="reconnecting", last_error="first")
+        assert "lost" in str(world.documents.problem)
+        await world.publish(history(1, 30))
+        await world.clock.advance(60)
+        await world.publish(history(3, 12))
+        await world.clock.advance(60)
+        await world.change(status="connected")
+        world.leases.heal()
+        assert world.fields["status"] == "connected" and "historySyncCount" not in world.fields
+        await world.clock.advance(31)
+        assert (world.fields["status"], world.fields["lastError"]) == ("connected", None)
+        assert world.fields["historySyncCount"] == 42
+        assert world.documents.problem is None
+
+
+async def test_a_write_of_unknown_outcome_counts_no_history_twice() -> None:
+    async with running() as world:
+        world.leases.inject(LeaseFault.AMBIGUOUS, "write", times=1)
+        await world.publish(history(1, 30))
+        await world.clock.advance(5)
+        await world.publish(history(3, 12))
+        await world.clock.advance(60)
+        assert world.fields["historySyncCount"] == 42
+
+
+async def test_others_may_add_fields_at_once_or_in_time() -> None:
+    async with running() as world:
+        await world.change(status="connected")
+        world.documents.tell(ACCOUNT, {"lastBackfillStatus": "running", "lastBackfillError": None})
+        await world.clock.advance(5)
+        assert "lastBackfillStatus" not in world.fields
+        world.documents.tell(ACCOUNT, {"autoBackfillLeaseHolder": "me"}, urgent=True)
+        await world.clock.settle()
+        assert world.fields["autoBackfillLeaseHolder"] == "me"
+        assert (world.fields["lastBackfillStatus"], world.fields["lastBackfillError"]) == ("running", None)
+
+
+async def test_two_hundred_documents_are_written_several_at_a_time_and_none_beside_itself() -> None:
+    accounts = [f"account_{number}" for number in range(200)]
+    async with running() as world:
+        world.leases.there_s = world.leases.back_s = 0.05
+        together: list[int] = []
+        flying: set[str] = set()
+        write = world.leases.write
+
+        async def watched(term: Any, writes: Sequence[Write]) -> list[Outcome]:
+            assert term.account not in flying
+            flying.add(term.account)
+            together.append(len(flying))
+            outcomes = await write(term, writes)
+            flying.remove(term.account)
+            return outcomes
+
+        world.leases.write = watched  # type: ignore[method-assign]
+        for status in ("connecting", "connected"):
+            for account in accounts:
+                world.documents.on_change(replace(VIEW, account=account, status=status))
+                if status == "connecting":
+                    await world.own(account)
+        await world.clock.advance(3)
+        assert max(together) == 16
+        assert {world.memory.documents[f"accounts/{account}"].fields["status"] for account in accounts} == {"connected"}
+        before = len(together)
+        await world.clock.advance(HOUR_S)
+        assert len(together) == before, "idle accounts are not written"

@@ -583,3 +583,126 @@ async def test_a_link_that_was_cancelled_heeds_nothing_any_more() -> None:
         late = made.bridge.commit(ACCOUNT, entry("enc:late"))
         await made.say("paired")
         assert not late.done()
+
+
+# -- Ownership ---------------------------------------------------------------------------------------------------------
+
+
+async def test_an_account_is_connected_once_it_is_owned_and_not_before() -> None:
+    store = MemoryStore()
+    await paired(store)
+    async with linked(store, willing=False) as made:
+        await made.boot()
+        await made.connector.resume(ACCOUNT)
+        await made.clock.advance(HOUR_S)
+        assert made.bridge.asked == []
+        made.owner.own(ACCOUNT)
+        await made.clock.settle()
+        assert (made.view.status, made.starts) == ("connecting", 1)
+
+
+async def test_an_account_of_another_instance_is_shown_as_passive_and_a_new_one_is_not_paired() -> None:
+    async with linked(willing=False) as made:
+        await made.boot()
+        made.owner.is_anothers(ACCOUNT, "server-2.abcd")
+        await made.add()
+        await made.clock.advance(HOUR_S)
+        assert (made.view.status, made.view.passive_reason) == ("passive", "instance server-2 owns this account")
+        assert made.starts == 0
+
+
+async def test_a_lost_account_is_halted_at_once_and_nothing_more_is_begun() -> None:
+    async with connected() as made:
+        await made.say("caught-up", received=1)
+        asked = len(made.bridge.asked)
+        made.owner.lose(ACCOUNT, to="server-2.abcd")
+        assert made.bridge.halted == [(ACCOUNT, "stopped")], "in the same turn: it waits for nothing"
+        assert (made.view.status, made.view.caught_up) == ("passive", False)
+        late = made.bridge.commit(ACCOUNT, entry("enc:late"))
+        await made.open()
+        await made.clock.advance(HOUR_S)
+        assert not late.done() and await made.store.end() == 0
+        assert len(made.bridge.asked) == asked
+        assert made.view.status == "passive"
+
+
+async def test_an_account_that_is_owned_again_is_connected_again() -> None:
+    async with connected() as made:
+        made.owner.lose(ACCOUNT)
+        made.owner.own(ACCOUNT)
+        await made.clock.advance(1)
+        assert made.starts == 2
+        await made.open()
+        assert (made.view.status, made.view.passive_reason) == ("connected", None)
+
+
+@pytest.mark.parametrize("command", ["stop", "start"])
+async def test_an_account_lost_and_owned_again_while_it_connects_has_one_socket(command: str) -> None:
+    """However long the bridge takes to answer what was asked first."""
+    store = MemoryStore()
+    await paired(store)
+    async with linked(store) as made:
+        made.bridge.gates[command] = asyncio.Event()
+        await made.boot()
+        for _ in range(3):
+            made.owner.lose(ACCOUNT)
+            made.owner.own(ACCOUNT)
+            await made.clock.settle()
+        made.bridge.gates.clear()
+        await made.clock.advance(1)
+        commands = [asked.command for asked in made.bridge.asked if asked.command in ("start", "stop")]
+        assert commands[-1] == "start"
+        assert "start start" not in " ".join(commands), "between two starts there is a stop"
+
+
+async def test_while_nobody_knows_whose_it_is_an_account_is_passive_with_the_reason() -> None:
+    async with connected() as made:
+        made.owner.problem = "Firestore does not answer"
+        assert made.view.status == "connected"
+        made.owner.lose(ACCOUNT)
+        assert (made.view.status, made.view.passive_reason) == ("passive", "Firestore does not answer")
+
+
+async def test_ownership_is_asked_for_again_right_before_a_socket_is_started() -> None:
+    """Its end may not have been told yet."""
+    async with connected() as made:
+        await made.close(428)
+        term = made.owner._terms.pop(ACCOUNT)
+        await made.clock.advance(HOUR_S)
+        assert made.starts == 1
+        made.owner._terms[ACCOUNT] = term
+        await made.clock.advance(3)
+        assert made.starts == 2
+
+
+async def test_who_was_replaced_doubts_its_ownership_and_is_as_patient_as_ever_when_it_holds() -> None:
+    async with connected() as made:
+        await made.close(440, "replaced")
+        assert [term.account for term in made.owner.disputed] == [ACCOUNT]
+        assert made.view.last_error == "replaced by another session"
+        await made.clock.advance(55)
+        assert made.starts == 1
+        await made.clock.advance(6)
+        assert made.starts == 2
+
+
+async def test_an_account_that_waits_for_its_operator_goes_on_waiting_whoever_owns_it() -> None:
+    async with connected() as made:
+        await made.close(401)
+        made.owner.lose(ACCOUNT, to="server-2.abcd")
+        assert made.view.status == "passive"
+        made.owner.own(ACCOUNT)
+        await made.clock.advance(HOUR_S)
+        assert (made.view.status, made.starts) == ("logged_out", 1)
+        await made.connector.resume(ACCOUNT)
+        await made.clock.settle()
+        assert made.starts == 2
+
+
+async def test_after_a_stop_ownership_that_comes_or_goes_changes_nothing() -> None:
+    async with connected() as made:
+        await made.connector.stop()
+        made.owner.lose(ACCOUNT)
+        made.owner.own(ACCOUNT)
+        await made.clock.advance(HOUR_S)
+        assert (made.starts, made.bridge.halted) == (1, [])

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from whatsapp_backend.domain.leases import Instance, Mode, Timings
+from whatsapp_backend.domain.leases import Instance, Mode, Standing, Timings
 from whatsapp_backend.domain.writes import Write
 from whatsapp_backend.errors import LeaseLost
 from whatsapp_backend.flows.lead import Lead
@@ -130,6 +130,44 @@ async def test_the_second_is_passive_and_knows_who_owns():
         assert not {("owned", A), ("owned", B)} & set(two.what_was_told())
         assert two.store.calls.count("take") == 1
         assert 60 / 1.9 / 1.2 <= two.store.calls.count("look") <= 60 / 1.5
+
+
+async def test_why_it_is_passive_is_told_with_whoever_has_everything():
+    """As its operator calls that instance; there is no such one where several share."""
+    async with town() as made:
+        fresh = Member(made, "fresh.1")
+        made.members.append(fresh)
+        assert fresh.lead.standing() == Standing(mode=Mode.PASSIVE, reason="nothing is owned yet")
+        await made.member("one.1", A)
+        two = await made.member("two.1", A, B)
+        three = await made.member("three.1", A)
+        assert two.lead.standing() == Standing()
+        assert three.lead.standing().held_by == "one"
+        three.lead.want([A, B])
+        await made.clock.advance(1)
+        assert three.lead.standing() == Standing(
+            mode=Mode.PASSIVE, reason="other instances own every account that is declared here"
+        )
+        two.store.inject(LeaseFault.LOST)
+        await made.clock.advance(20)
+        assert two.lead.standing() == Standing(mode=Mode.PASSIVE, reason="lost: injected")
+
+
+async def test_it_is_told_once_it_is_known_where_it_stands_or_that_it_cannot_be_known():
+    async with town() as made:
+        one = Member(made, "one")
+        two = Member(made, "two")
+        made.members += [one, two]
+        one.lead.want([A])
+        two.store.there_s = 1000.0
+        await made.clock.advance(0.15)
+        assert not one.lead.decided.is_set(), "it beats, and has not taken anything yet"
+        await made.clock.advance(0.1)
+        assert one.lead.decided.is_set() and one.lead.term(A)
+        await made.clock.advance(2.7)
+        assert not two.lead.decided.is_set()
+        await made.clock.advance(0.1)
+        assert two.lead.decided.is_set()
 
 
 @pytest.mark.parametrize("moment", range(12))

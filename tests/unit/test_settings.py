@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from whatsapp_backend.app import run_policies, run_ticks
+from whatsapp_backend.domain.leases import Timings
 from whatsapp_backend.errors import OperatorMustAct
+from whatsapp_backend.policies import run_policies, run_ticks
 from whatsapp_backend.settings import Settings, SettingsInvalid, load
-from whatsapp_backend.settings.table import BACKFILL, RECENT_SYNC, RETIRED, VARIABLES
+from whatsapp_backend.settings.retired import RETIRED
+from whatsapp_backend.settings.table import BACKFILL, RECENT_SYNC, VARIABLES
 
 HOME = {"HOME": "/home/operator"}
 
@@ -59,6 +61,7 @@ def test_defaults_are_those_of_the_runbook_and_the_design():
     assert settings.recent_sync_concurrency == 1
     assert (settings.auto_repair_enabled, settings.auto_repair_threads_per_run) == (True, 200)
     assert settings.auto_repair_cooldown_s == 3600
+    assert (settings.instance_lease_s, settings.instance_heartbeat_s, settings.standby) == (15, 5, False)
     assert settings.connect_timeout_s == 60
     assert (settings.history_timeout_s, settings.history_spacing_s, settings.history_retry_in_ms) == (45, 3, False)
     assert settings.quiet_hours is None
@@ -117,6 +120,10 @@ def test_defaults_are_those_of_the_runbook_and_the_design():
         ({"WHATSAPP_HISTORY_RETRY_IN_MILLISECONDS": "yes"}, "history_retry_in_ms", True),
         ({"WHATSAPP_QUIET_HOURS": "22:00-06:00"}, "quiet_hours", (1320, 360)),
         ({"WHATSAPP_QUIET_HOURS": " 00:00-23:59 "}, "quiet_hours", (0, 1439)),
+        ({"INSTANCE_LEASE_MS": "30000"}, "instance_lease_s", 30),
+        ({"INSTANCE_LEASE_MS": "10000", "INSTANCE_HEARTBEAT_MS": "5000"}, "instance_lease_s", 10),
+        ({"INSTANCE_HEARTBEAT_MS": "1000"}, "instance_heartbeat_s", 1),
+        ({"STANDBY": "on"}, "standby", True),
         ({"PORT": " 9000 "}, "port", 9000),
         ({"PORT": ""}, "port", 8080),
     ],
@@ -590,3 +597,35 @@ def test_a_dry_run_is_warned_of_so_that_nobody_forgets_it(more):
     (warning,) = settings.warnings
     assert warning.startswith("WHATSAPP_HISTORY_SYNC_DRY_RUN is on")
     assert [policy.enabled for policy in run_policies(settings).values()] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("environ", "variable"),
+    [
+        ({"INSTANCE_LEASE_MS": "1999"}, "INSTANCE_LEASE_MS"),
+        ({"INSTANCE_LEASE_MS": "600001"}, "INSTANCE_LEASE_MS"),
+        ({"INSTANCE_LEASE_MS": "15s"}, "INSTANCE_LEASE_MS"),
+        ({"INSTANCE_HEARTBEAT_MS": "999"}, "INSTANCE_HEARTBEAT_MS"),
+        ({"INSTANCE_HEARTBEAT_MS": "-1"}, "INSTANCE_HEARTBEAT_MS"),
+        ({"STANDBY": "perhaps"}, "STANDBY"),
+        ({"INSTANCE_HEARTBEAT_MS": "7501"}, "INSTANCE_LEASE_MS"),
+        ({"INSTANCE_LEASE_MS": "9999"}, "INSTANCE_LEASE_MS"),
+        ({"INSTANCE_LEASE_MS": "3000", "INSTANCE_HEARTBEAT_MS": "3000"}, "INSTANCE_LEASE_MS"),
+    ],
+)
+def test_a_lease_must_outlast_a_heartbeat_that_is_late(environ, variable):
+    assert set(problems(environ)) == {variable}
+    assert "INSTANCE_HEARTBEAT_MS" in problems({"INSTANCE_LEASE_MS": "9999"})["INSTANCE_LEASE_MS"]
+
+
+@pytest.mark.parametrize("lease_ms", [2_000, 3_000, 9_999, 15_000, 600_000])
+@pytest.mark.parametrize("part", [2, 2.5, 3, 15])
+def test_every_lease_that_is_accepted_has_times_that_work_together(lease_ms, part):
+    heartbeat_ms = max(1_000, min(300_000, int(lease_ms / part)))
+    settings = load(HOME | {"INSTANCE_LEASE_MS": str(lease_ms), "INSTANCE_HEARTBEAT_MS": str(heartbeat_ms)})
+    Timings.of(ttl_s=settings.instance_lease_s, renew_s=settings.instance_heartbeat_s)
+
+
+def test_the_default_lease_has_the_times_of_the_page_on_leases():
+    settings = load(HOME)
+    assert Timings.of(ttl_s=settings.instance_lease_s, renew_s=settings.instance_heartbeat_s) == Timings()

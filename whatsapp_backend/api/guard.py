@@ -92,5 +92,9 @@ def request_id(request: web.Request) -> str:
 
 def failure(request: web.Request, status: int, error: str, message: str, **more: Any) -> web.Response:
     """An answer that names what is wrong."""
-    answer = {"success": False, "error": error, "message": message, "requestId": request_id(request), **more}
-    return web.json_response(answer, status=status)
+    return web.json_response(failure_fields(request, error, message) | more, status=status)
+
+
+def failure_fields(request: web.Request, error: str, message: str) -> dict[str, Any]:
+    """What every such answer says."""
+    return {"success": False, "error": error, "message": message, "requestId": request_id(request)}

@@ -16,6 +16,7 @@ from whatsapp_backend import __version__
 from whatsapp_backend.api.guard import request_id
 from whatsapp_backend.api.values import iso
 from whatsapp_backend.domain.accounts import AccountView
+from whatsapp_backend.domain.leases import Mode, Standing
 from whatsapp_backend.domain.moments import at_ms
 
 log = structlog.get_logger()
@@ -51,6 +52,9 @@ class Ward(Protocol):
 
     async def vitals(self) -> Vitals:
         """How it is. Asks nobody who might not answer."""
+
+    def standing(self) -> Standing:
+        """Whether it may work."""
 
     def views(self) -> list[AccountView]:
         """All accounts."""
@@ -94,15 +98,13 @@ class Health:
 
     async def ready(self, _request: web.Request) -> web.Response:
         """Whether messages are received and landed, and if not, why."""
-        vitals = await self._vitals()
-        answer = {
-            "ready": vitals.trouble is None,
-            "mode": "active",
-            "instanceId": self._instance_id,
-            "timestamp": self._now(),
-        }
-        if vitals.trouble:
-            answer["reason"] = vitals.trouble
+        vitals, standing = await self._vitals(), self._ward.standing()
+        reason = vitals.trouble or standing.reason
+        answer = {**self._about(vitals, standing), "timestamp": self._now()}
+        if reason:
+            answer["reason"] = reason
+        if standing.held_by:
+            answer["heldBy"] = standing.held_by
         return web.json_response(answer)
 
     async def diag(self, _request: web.Request) -> web.Response:
@@ -112,9 +114,7 @@ class Health:
         connected = [view.account for view in self._ward.views() if view.status == "connected"]
         return web.json_response(
             {
-                "ready": vitals.trouble is None,
-                "mode": "active",
-                "instanceId": self._instance_id,
+                **self._about(vitals, self._ward.standing()),
                 "firestoreConnected": vitals.firestore_connected,
                 "latestRealtime": [
                     {"accountId": _hashed(account), **_shown(realtime.get(account, {}))}
@@ -126,13 +126,14 @@ class Health:
 
     async def health(self, request: web.Request) -> web.Response:
         """Everything in one answer."""
-        vitals = await self._vitals()
+        vitals, standing = await self._vitals(), self._ward.standing()
         views = self._ward.views()
         return web.json_response(
             {
                 "ok": vitals.trouble is None,
                 "status": "healthy" if vitals.trouble is None else "degraded",
-                "reason": vitals.trouble,
+                "reason": vitals.trouble or standing.reason,
+                "mode": standing.mode.value,
                 "service": "whatsapp-backend",
                 "version": __version__,
                 "instanceId": self._instance_id,
@@ -164,6 +165,13 @@ class Health:
                 ],
             }
         )
+
+    def _about(self, vitals: Vitals, standing: Standing) -> dict[str, Any]:
+        return {
+            "ready": vitals.trouble is None and standing.mode is Mode.ACTIVE,
+            "mode": standing.mode.value,
+            "instanceId": self._instance_id,
+        }
 
     async def _vitals(self) -> Vitals:
         """Who asks must get an answer, also when the disk does not give one."""

@@ -162,6 +162,7 @@ def _account(view: AccountView) -> dict[str, Any]:
         "phone": view.phone,
         "status": view.status,
         "lastError": view.last_error,
+        "passiveModeReason": view.passive_reason,
         "createdAt": iso(at_ms(view.created_at_ms)),
         "caughtUp": view.caught_up,
     }

@@ -61,12 +61,16 @@ def serve(
     local_firestore: Annotated[
         bool, typer.Option("--local-firestore", help="Write to a local Firestore emulator, its data kept in STATE_DIR.")
     ] = False,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="Wait while another process has STATE_DIR, and go on in its place.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Log more.")] = False,
 ) -> None:
     """Run the daemon until SIGTERM or Ctrl-C."""
     from whatsapp_backend.cli.serving import serve_until_stopped
 
-    overrides = {"FIRESTORE_LOCAL": "true"} if local_firestore else {}
+    options = {"FIRESTORE_LOCAL": local_firestore, "STANDBY": standby}
+    overrides = {name: "true" for name, wanted in options.items() if wanted}
     configure_logs(debug=debug)
     _exit_with(lambda: serve_until_stopped(load(os.environ, env_file, overrides=overrides, for_serving=True)))
 

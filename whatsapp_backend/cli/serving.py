@@ -5,18 +5,27 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass, replace
 
 import structlog
 
 from whatsapp_backend.adapters.local_firestore import LocalFirestore
-from whatsapp_backend.adapters.sqlite_store import SqliteStore
+from whatsapp_backend.adapters.sqlite_store import lock_state
+from whatsapp_backend.adapters.sqlite_store.lock import StateLock
+from whatsapp_backend.api.server import application, serving
+from whatsapp_backend.api.standby import Standby
 from whatsapp_backend.app import LOCAL_PROJECT, Daemon, firestore
 from whatsapp_backend.cli.notify import notify
+from whatsapp_backend.clock import SystemClock
+from whatsapp_backend.errors import AddressInUse, StateInUse
 from whatsapp_backend.settings import Settings
 
 log = structlog.get_logger()
+
+_LOOK_EVERY_S = 0.5
+_clock = SystemClock()
 
 
 class _Stop:
@@ -56,36 +65,97 @@ async def serve_until_stopped(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings, stop: _Stop) -> None:
-    async with emulator_of(settings) as emulator:
-        await _run(settings, stop, emulator=emulator)
+    async with AsyncExitStack() as stack:
+        if settings.firestore_local:
+            place = await stack.enter_async_context(_own_place(settings))
+            emulator = await stack.enter_async_context(emulator_of(settings, locked=True))
+            log.info("local_firestore", address=emulator)
+            documents = await stack.enter_async_context(firestore(settings, emulator=emulator))
+        else:  # unusable credentials must be known before a standby waits for anything
+            documents = await stack.enter_async_context(firestore(settings))
+            place = await stack.enter_async_context(_own_place(settings))
+
+        def started(port: int) -> None:
+            stop.now_running()
+            _listening(settings, port, standby=False)
+
+        daemon = Daemon(place.settings, documents, locked=True, before_serving=place.leave_port)
+        await daemon.run(stop.asked, started)
 
 
 @asynccontextmanager
-async def emulator_of(settings: Settings) -> AsyncIterator[str | None]:
-    """The address of the local Firestore that the settings name or ask for; None where they name production."""
+async def emulator_of(settings: Settings, *, locked: bool = False) -> AsyncIterator[str | None]:
+    """The address of the local Firestore that the settings name or ask for; None where they name production.
+
+    `locked`: the caller has the lock of the state directory, in which an emulator of our own keeps its documents.
+    """
     if not settings.firestore_local:
         yield None
     elif settings.firestore_emulator_host:
         yield settings.firestore_emulator_host
     else:
-        async with SqliteStore.opened(settings.state_dir):
-            pass  # somebody else's state directory must be known before an emulator is started on its documents
-        async with LocalFirestore.started(
-            settings.state_dir / "firestore",
-            project=settings.firebase_project_id or LOCAL_PROJECT,
-            jar=settings.firestore_emulator_jar,
-        ) as emulator:
-            yield emulator.address
+        with nullcontext() if locked else lock_state(settings.state_dir):
+            async with LocalFirestore.started(
+                settings.state_dir / "firestore",
+                project=settings.firebase_project_id or LOCAL_PROJECT,
+                jar=settings.firestore_emulator_jar,
+            ) as emulator:
+                yield emulator.address
 
 
-async def _run(settings: Settings, stop: _Stop, *, emulator: str | None) -> None:
-    def started(port: int) -> None:
-        stop.now_running()
-        host = f"[{settings.bind_host}]" if ":" in settings.bind_host else settings.bind_host
-        log.info("listening", url=f"http://{host}:{port}", instance=settings.instance_id)
-        notify(os.environ, "READY=1")
+# -- Standing by -------------------------------------------------------------------------------------------------------
 
-    if emulator:
-        log.info("local_firestore", address=emulator)
-    async with firestore(settings, emulator=emulator) as documents:
-        await Daemon(settings, documents).run(stop.asked, started)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """A state directory that is ours. `leave_port` is to be called before the daemon listens."""
+
+    settings: Settings
+    leave_port: Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _own_place(settings: Settings) -> AsyncIterator[_Place]:
+    """Lock the state directory; a standby waits for it. Raises StateInUse otherwise."""
+    async with AsyncExitStack() as standing_by:
+        try:
+            lock = lock_state(settings.state_dir)
+        except StateInUse as error:
+            if not settings.standby:
+                raise
+            standby = Standby(error.holder)
+            settings = await standing_by.enter_async_context(_standing_by(settings, standby))
+            lock = await _waited_for(settings, standby)
+        with lock:
+            yield _Place(settings=settings, leave_port=standing_by.aclose)
+
+
+@asynccontextmanager
+async def _standing_by(settings: Settings, standby: Standby) -> AsyncIterator[Settings]:
+    """Answer in the daemon's place; gives the settings with the port that it listens on."""
+    routes = standby.routes(instance_id=settings.instance_id, clock=_clock)
+    try:
+        async with serving(application(routes), host=settings.bind_host, port=settings.port) as port:
+            _listening(settings, port, standby=True)
+            log.info("standing_by", holder=standby.holder, state_dir=str(settings.state_dir))
+            yield replace(settings, port=port)
+    except AddressInUse as error:
+        raise AddressInUse(f"{error}: a standby and the process that it waits for cannot share one") from error
+
+
+async def _waited_for(settings: Settings, standby: Standby) -> StateLock:
+    while True:
+        await _clock.sleep(_LOOK_EVERY_S)
+        try:
+            lock = lock_state(settings.state_dir)
+        except StateInUse as error:
+            standby.holder = error.holder  # another standby may have been quicker
+            continue
+        log.info("taking_over", state_dir=str(settings.state_dir))
+        return lock
+
+
+def _listening(settings: Settings, port: int, *, standby: bool) -> None:
+    host = f"[{settings.bind_host}]" if ":" in settings.bind_host else settings.bind_host
+    log.info("listening", url=f"http://{host}:{port}", instance=settings.instance_id, standby=standby)
+    notify(os.environ, "READY=1")

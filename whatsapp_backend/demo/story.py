@@ -30,6 +30,7 @@ from whatsapp_backend.rules.document_ids import thread_id
 from whatsapp_backend.settings import Settings, load
 from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
+from whatsapp_backend.testing.memory_leases import MemoryLeases
 
 _PATIENCE_S = 90.0
 _LIVE_PAUSE_S = 3.0
@@ -283,7 +284,7 @@ async def _documents(settings: Settings, folder: Path) -> AsyncIterator[Document
     except EmulatorMissing as missing:
         _say(f"[bold yellow]No Firestore emulator: documents are kept in memory only.[/] {missing}")
         memory = MemoryDocuments()
-        yield Documents(store=memory, queries=memory)
+        yield Documents(store=memory, queries=memory, leases=MemoryLeases(documents=memory))
 
 
 def _settings(environ: Mapping[str, str], folder: Path, server_url: str, node: Path) -> Settings:

@@ -18,6 +18,8 @@ class AccountView:
     """The raw string to be shown as a code while the phone has to scan one. A secret: never stored in a document."""
     wa_jid: str | None = None
     last_error: str | None = None
+    passive_reason: str | None = None
+    """Why nothing may be done for it here, while its status is `passive`."""
     last_connected_at_ms: int | None = None
     last_disconnected_at_ms: int | None = None
     last_disconnect_code: int | None = None

@@ -32,6 +32,19 @@ class Timings:
         if not self.ttl_s - self.margin_s > self.renew_s + self.call_s:
             raise ValueError(f"one slow renewal must not cost the lease: {self}")
 
+    @classmethod
+    def of(cls, *, ttl_s: float, renew_s: float) -> Timings:
+        """The rest in proportion, pauses and calls no longer than they are by default. Fits for every lease of at least
+        two renewals."""
+        margin_s = ttl_s / 15
+        return cls(
+            ttl_s=ttl_s,
+            renew_s=renew_s,
+            retry_s=min(1.5, renew_s * 0.3),
+            margin_s=margin_s,
+            call_s=min(3.0, (ttl_s - margin_s - renew_s) / 2),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
@@ -79,6 +92,21 @@ class Mode(enum.Enum):
 
     ACTIVE = "active"
     PASSIVE = "passive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The mode, as people are told: why it is passive, and the instance that has everything it could own."""
+
+    mode: Mode = Mode.ACTIVE
+    reason: str | None = None
+    held_by: str | None = None
+
+
+def called(instance: str) -> str:
+    """What its operator calls an instance of this id: each life of it has another one, `name.life`."""
+    name, _, life = instance.rpartition(".")
+    return name or life
 
 
 # -- What is asked of the store ----------------------------------------------------------------------------------------

@@ -1,166 +1,245 @@
-"""Account documents: status at once, diagnostics at most every 15 seconds. Pairing secrets never."""
+"""Account documents: status at once, diagnostics at most every 15 seconds. Pairing secrets never.
+
+They are fenced: only the owner of an account writes its document, under its term, and who begins a term writes the
+whole status. What is told of an account while nobody knows whose it is waits, and is dropped once another has owned it.
+
+Each document is written by one attempt at a time, never two versions side by side: the older might land last. What did
+not land is noted again, under what has been noted since.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
 
 from whatsapp_backend.clock import Clock, within
 from whatsapp_backend.domain.accounts import AccountView
-from whatsapp_backend.domain.events import REALTIME, MessageSeen
+from whatsapp_backend.domain.leases import Term, called
 from whatsapp_backend.domain.moments import at_ms
-from whatsapp_backend.domain.writes import Result, Write
+from whatsapp_backend.domain.writes import Outcome, Result, Write
+from whatsapp_backend.errors import DocumentsUnavailable, LeaseLost
 from whatsapp_backend.flows.history_counts import HistoryCounts
-from whatsapp_backend.flows.land import Lander
+from whatsapp_backend.flows.lead import Owner
 from whatsapp_backend.flows.publish import Published
+from whatsapp_backend.ports import DocumentStore, LeaseStore
+from whatsapp_backend.rules.account_fields import account_path, connection_fields, newest_live
 
 log = structlog.get_logger()
 
 _PAUSE_S = 15.0
+_AGAIN_S = 1.0
+_LONGEST_AGAIN_S = 30.0
+_AT_ONCE = 16
+"""Documents on their way together: hundreds of accounts may change at one moment."""
 _COUNT = "historySyncCount"
 
 
 class AccountDocuments:
     """Collects what changed of each account and writes it, one write an account."""
 
-    def __init__(self, lander: Lander, clock: Clock, *, worker: Mapping[str, Any]) -> None:
-        self._lander = lander
+    def __init__(
+        self, *, leases: LeaseStore, documents: DocumentStore, owner: Owner, clock: Clock, worker: Mapping[str, Any]
+    ) -> None:
+        self._leases = leases
+        self._documents = documents
+        self._owner = owner
         self._clock = clock
         self._worker = worker
+        self._views: dict[str, AccountView] = {}
+        self._terms: dict[str, Term] = {}
+        """The last term of ours of each account, in force or not."""
+        self._claimed: dict[str, Term] = {}
+        """The term that each document tells of."""
         self._pending: dict[str, dict[str, Any]] = {}
         self._urgent: set[str] = set()
+        self._flying: dict[str, float] = {}
+        """The accounts whose document is being written, and since when."""
         self._written_s: dict[str, float] = {}
-        self._shown: dict[str, dict[str, Any]] = {}
+        self._failures: dict[str, tuple[int, float]] = {}
+        """For documents that did not land: how often in a row, and when to try again."""
         self._history = HistoryCounts()
         self._synced: dict[str, int] = {}
         """What each document's count of history messages stands at, once it has been read."""
         self._wake = asyncio.Event()
-        self._writing = asyncio.Lock()
+        self._landed = asyncio.Event()
+        self.problem: str | None = None
+        """Why the last write did not land, None while all is well."""
         self.realtime: dict[str, dict[str, Any]] = {}
         """Per account, what /diag shows of live ingestion."""
 
+    def longest_wait_s(self) -> float:
+        """For how long the oldest attempt has been waiting for its answer."""
+        return self._clock.monotonic_s() - min(self._flying.values()) if self._flying else 0.0
+
+    # -- What is to be told ----------------------------------------------------------------------------------------
+
+    def tell(self, account: str, fields: Mapping[str, Any], *, urgent: bool = False) -> None:
+        """Have these fields of the account's document written, soon, or at once. None is written as null."""
+        if self._is_anothers(account):
+            self._drop(account)
+            return
+        self._pending.setdefault(account, {}).update(fields)
+        if urgent:
+            self._urgent.add(account)
+        self._wake.set()
+
     def on_change(self, view: AccountView) -> None:
         """An account's connection changed, perhaps in nothing that its document shows."""
-        fields = _connection_fields(view)
-        if fields != self._shown.get(view.account):
-            self._shown[view.account] = fields
-            self._urgent.add(view.account)
-            self._note(view.account, fields)
+        before = self._views.get(view.account)
+        self._views[view.account] = view
+        fields = connection_fields(view)
+        if self._owner.term(view.account) and (before is None or fields != connection_fields(before)):
+            self.tell(view.account, fields, urgent=True)
+
+    def on_owned(self, term: Term) -> None:
+        """An account is ours: its document must say how it is, whatever another, or an earlier life, wrote there."""
+        before = self._terms.get(term.account)
+        if before and before != term:
+            self._drop(term.account)  # another owned it meanwhile and knows better
+        self._terms[term.account] = term
+        self._failures.pop(term.account, None)
+        if view := self._views.get(term.account):
+            self.tell(term.account, connection_fields(view), urgent=True)
 
     def on_published(self, published: Published) -> None:
         """A window landed: keep the diagnostics the runbook names."""
         now_ms = self._clock.wall_ms()
-        for account, sent_at_ms in _newest(published.seen).items():
+        for account, sent_at_ms in newest_live(published.seen).items():
             self.realtime[account] = {
                 "lastRealtimeIngestAt": at_ms(now_ms),
                 "lastRealtimeMessageAt": at_ms(sent_at_ms),
                 "lastRealtimeError": None,
             }
-            self._note(account, self.realtime[account])
+            self.tell(account, self.realtime[account])
         for account, fields in self._history.of_window(published, now_ms):
             waiting = self._pending.get(account, {}).get(_COUNT, 0)
-            self._note(account, {**fields, _COUNT: fields[_COUNT] + waiting})
+            self.tell(account, {**fields, _COUNT: fields[_COUNT] + waiting})
 
-    def tell(self, account: str, fields: Mapping[str, Any]) -> None:
-        """These fields of an account's document are to be written."""
-        self._note(account, fields)
+    # -- Writing ---------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Write what is due until cancelled."""
-        while True:
-            self._wake.clear()
-            now_s = self._clock.monotonic_s()
-            waits_s = {account: self._wait_s(account, now_s) for account in self._pending}
-            due = [account for account, wait_s in waits_s.items() if wait_s <= 0]
-            if due:
-                await self._write(due)
-            else:
-                await within(self._clock, min(waits_s.values(), default=None), self._wake.wait())
+        async with asyncio.TaskGroup() as flights:
+            while True:
+                self._wake.clear()
+                now_s = self._clock.monotonic_s()
+                waits_s = {account: self._wait_s(account, now_s) for account in self._ready()}
+                due = [account for account, wait_s in waits_s.items() if wait_s <= 0]
+                for account in due[: _AT_ONCE - len(self._flying)]:
+                    self._take_off(account, flights)
+                later = min((wait_s for wait_s in waits_s.values() if wait_s > 0), default=None)
+                await within(self._clock, later, self._wake.wait())
 
     async def drained(self) -> None:
-        """Write all that waits, however recently an account was written: we are about to stop."""
-        await self._write(list(self._pending))
+        """Write all that waits and may be written, however recently an account was: we are about to stop.
+
+        What `run` is writing is waited for; `run` must go on.
+        """
+        while waiting := self._ready() | self._flying.keys():
+            self._urgent |= waiting
+            self._landed.clear()
+            self._wake.set()
+            await self._landed.wait()
+
+    def _ready(self) -> set[str]:
+        """The accounts whose document may be written: those that are ours, and not on their way."""
+        return {account for account in self._pending.keys() - self._flying.keys() if self._owner.term(account)}
 
     def _wait_s(self, account: str, now_s: float) -> float:
+        if account in self._failures:
+            return self._failures[account][1] - now_s
         written_s = self._written_s.get(account)
         if written_s is None or account in self._urgent:
             return 0.0
         return written_s + _PAUSE_S - now_s
 
-    async def _write(self, accounts: Iterable[str]) -> None:
-        async with self._writing:  # never two versions of one document in flight: the older might land last
-            due = {account: self._pending.pop(account) for account in accounts if account in self._pending}
-            self._urgent -= due.keys()
-            if not due:
-                return
-            await self._add_up(due)
-            outcomes = await self._lander.write([_write(account, fields) for account, fields in due.items()])
-            for account, outcome in zip(due, outcomes, strict=True):
-                self._written_s[account] = self._clock.monotonic_s()
-                if outcome.result is not Result.LANDED:
-                    log.error("account_document_refused", account=account, reason=outcome.detail)
+    def _take_off(self, account: str, flights: asyncio.TaskGroup) -> None:
+        term = self._owner.term(account)
+        if term is None:
+            return
+        fields = self._pending.pop(account)
+        self._urgent.discard(account)
+        self._flying[account] = self._clock.monotonic_s()
+        flights.create_task(self._fly(term, fields), name=f"account document {account}")
 
-    async def _add_up(self, due: Mapping[str, dict[str, Any]]) -> None:
-        """Go on from where the document's count stands: an earlier life wrote it."""
-        counting = [account for account, fields in due.items() if _COUNT in fields]
-        unread = [account for account in counting if account not in self._synced]
-        if unread:
-            found = await self._lander.read([_path(account) for account in unread])
-            for account in unread:
-                count = found[_path(account)].fields.get(_COUNT) if _path(account) in found else None
+    async def _fly(self, term: Term, fields: dict[str, Any]) -> None:
+        account = term.account
+        try:
+            outcome = await self._attempt(term, fields)
+        except LeaseLost:
+            log.warning("account_document_of_another", account=account, token=term.token)
+            if self._terms.get(account) == term:
+                self._drop(account)
+            self._owner.disproved(term)
+        except DocumentsUnavailable as error:
+            self._again(term, fields, str(error))
+        else:
+            if outcome.result in (Result.RETRY, Result.DENIED):
+                self._again(term, fields, f"Firestore does not take the account's document: {outcome.detail}")
+            else:
+                self._settled(term, fields, outcome)
+        finally:
+            del self._flying[account]
+            self._wake.set()
+            self._landed.set()
+
+    async def _attempt(self, term: Term, fields: Mapping[str, Any]) -> Outcome:
+        account = term.account
+        wanted = {"accountId": account, "worker": dict(self._worker), **fields}
+        if self._claimed.get(account) != term:  # once a term: whoever looks at it need not know whether we still live
+            wanted |= {"claimedBy": called(term.holder), "claimedAt": at_ms(self._clock.wall_ms())}
+        if _COUNT in fields:
+            # It goes on from where the document stands: an earlier life, or another instance, wrote it.
+            if account not in self._synced:
+                found = (await self._documents.read([account_path(account)])).get(account_path(account))
+                count = found.fields.get(_COUNT) if found else None
                 self._synced[account] = count if isinstance(count, int) else 0
-        for account in counting:
-            self._synced[account] += due[account][_COUNT]
-            due[account][_COUNT] = self._synced[account]
+            wanted[_COUNT] = self._synced[account] + fields[_COUNT]
+        (outcome,) = await self._leases.write(term, [_write(account, wanted)])
+        return outcome
 
-    def _note(self, account: str, fields: Mapping[str, Any]) -> None:
-        known = self._pending.setdefault(account, {"accountId": account, "worker": dict(self._worker)})
-        known.update(fields)
-        self._wake.set()
+    def _settled(self, term: Term, fields: Mapping[str, Any], outcome: Outcome) -> None:
+        account = term.account
+        self._written_s[account] = self._clock.monotonic_s()
+        self._failures.pop(account, None)
+        if self.problem:
+            log.info("account_documents_well_again", was=self.problem)
+            self.problem = None
+        if outcome.result is not Result.LANDED:
+            log.error("account_document_refused", account=account, reason=outcome.detail)
+            return
+        self._claimed[account] = term
+        if _COUNT in fields and account in self._synced:
+            self._synced[account] += fields[_COUNT]
 
+    def _again(self, term: Term, fields: dict[str, Any], problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            log.error("account_documents_wait", reason=problem)
+        account = term.account
+        if self._terms.get(account) != term:
+            return  # it is of a time after which another owned the account
+        times, _ = self._failures.get(account, (0, 0.0))
+        wait_s = min(_LONGEST_AGAIN_S, _AGAIN_S * 2**times)
+        self._failures[account] = (min(times + 1, 10), self._clock.monotonic_s() + wait_s)
+        newer = self._pending.get(account, {})
+        if _COUNT in fields and _COUNT in newer:
+            newer[_COUNT] += fields[_COUNT]
+        self._pending[account] = fields | newer
+        self._urgent.add(account)
 
-def _newest(seen: Iterable[MessageSeen]) -> dict[str, int]:
-    """Per account with live messages, when the newest was sent."""
-    newest: dict[str, int] = {}
-    for one in seen:
-        if one.origin in REALTIME:
-            newest[one.account] = max(newest.get(one.account, 0), one.sent_at_ms)
-    return newest
+    def _is_anothers(self, account: str) -> bool:
+        holder, ours = self._owner.holder(account), self._terms.get(account)
+        return self._owner.term(account) is None and holder is not None and not (ours and ours.holder == holder)
 
-
-def _path(account: str) -> str:
-    return f"accounts/{account}"
+    def _drop(self, account: str) -> None:
+        for kept in (self._pending, self._failures, self._synced):
+            kept.pop(account, None)
+        self._urgent.discard(account)
 
 
 def _write(account: str, fields: Mapping[str, Any]) -> Write:
-    return Write(path=_path(account), fields=fields, mask=tuple(sorted(fields)), server_times=("updatedAt",))
-
-
-def _connection_fields(view: AccountView) -> dict[str, Any]:
-    always = {
-        "name": view.name,
-        "phone": view.phone,
-        "phoneE164": view.phone,
-        "status": view.status,
-        "requiresQR": view.status in ("qr_ready", "needs_qr", "logged_out"),
-        "lastError": view.last_error,
-        "createdAt": at_ms(view.created_at_ms).isoformat().replace("+00:00", "Z"),
-        "retryCount": view.retry_count,
-        "nextRetryAt": _moment(view.next_retry_at_ms),
-    }
-    # What this life does not know yet, the document may know from an earlier one.
-    known = {
-        "waJid": view.wa_jid,
-        "lastConnectedAt": _moment(view.last_connected_at_ms),
-        "lastDisconnectedAt": _moment(view.last_disconnected_at_ms),
-        "lastDisconnectCode": view.last_disconnect_code,
-        "lastDisconnectReason": view.last_disconnect_reason,
-    }
-    return always | {name: value for name, value in known.items() if value is not None}
-
-
-def _moment(ms: int | None) -> Any:
-    return at_ms(ms) if ms is not None else None
+    return Write(path=account_path(account), fields=fields, mask=tuple(sorted(fields)), server_times=("updatedAt",))

@@ -1,7 +1,8 @@
 """Connect: the accounts, each with its link, and who may connect when.
 
-An account that must not be connected (unlinked, wrong number, credentials unreadable) waits for its operator, with the
-reason in its document.
+Only an account that is owned here is connected; one that another instance owns is shown as `passive`. An account that
+must not be connected (unlinked, wrong number, credentials unreadable) waits for its operator, with the reason in its
+document.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.frames import State
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount
+from whatsapp_backend.domain.leases import Term, called
+from whatsapp_backend.flows.lead import Owner
 from whatsapp_backend.flows.link import Link, Surroundings
 from whatsapp_backend.ports import Accounts, Gateway, Journal, KeyStore
 from whatsapp_backend.rules.identity import account_id, e164
@@ -36,6 +40,7 @@ class Connector:
         clock: Clock,
         rng: random.Random,
         tasks: asyncio.TaskGroup,
+        owner: Owner,
         server: str,
         full_history: bool,
         connect_timeout_s: float,
@@ -54,7 +59,10 @@ class Connector:
             on_change=on_change,
             bridge_up=asyncio.Event(),
             turn=self._turn,
+            owned=lambda account: owner.term(account) is not None,
+            disowned=self._disowned,
         )
+        self._owner = owner
         self._tasks = tasks
         self._links: dict[str, Link] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -63,22 +71,20 @@ class Connector:
         self._stopping = False
 
     async def load(self) -> None:
-        """Take over what was declared in earlier lives, and connect it as soon as there is a bridge."""
+        """Take over what was declared in earlier lives: connected as soon as it is owned and there is a bridge."""
         for declared in await self._near.accounts.declared():
             link = self._add_link(declared)
-            if link.stopped:
-                self._near.on_change(link.view)  # the crash of an earlier life may have kept it from being told
-            else:
-                self._set_going(declared.account)
+            self._near.on_change(link.view)  # the crash of an earlier life may have kept it from being told
+        self._owner.want(self._links)
 
     def views(self) -> list[AccountView]:
         """All accounts, oldest first."""
-        return [link.view for link in self._links.values()]
+        return [self._seen(link.view) for link in self._links.values()]
 
     def view(self, account: str) -> AccountView | None:
         """One account."""
         link = self._links.get(account)
-        return link.view if link else None
+        return self._seen(link.view) if link else None
 
     async def add(self, *, phone: str, name: str, namespace: str) -> AccountView:
         """Declare an account and start pairing it; declared already, it is started again where it had stopped.
@@ -96,9 +102,10 @@ class Connector:
                     created_at_ms=self._near.clock.wall_ms(),
                 )
                 await self._near.accounts.declare(declared)
-                self._add_link(declared)
+                self._add_link(declared).set_going()
+                self._owner.want(self._links)
         self._set_going(account)
-        return self._links[account].view
+        return self._seen(self._links[account].view)
 
     async def resume(self, account: str) -> None:
         """Connect an account that waits for its operator: he says that he acted. Others are left alone."""
@@ -119,6 +126,22 @@ class Connector:
         finally:
             for account, task in leaving.items():
                 self._end(account, task)
+
+    # -- What the owner tells --------------------------------------------------------------------------------------
+
+    def on_owned(self, term: Term) -> None:
+        """The account is ours: connect it, unless it waits for its operator."""
+        link = self._links.get(term.account)
+        if link and not link.stopped:
+            self._set_going(term.account)
+
+    def on_lost(self, term: Term) -> None:
+        """The account is not ours any more: its socket ends at once, and nothing more is begun."""
+        link = self._links.get(term.account)
+        if link and not self._stopping:
+            if running := self._running.get(term.account):
+                running.cancel()
+            link.lost()
 
     # -- What ingest is told by the bridge -------------------------------------------------------------------------
 
@@ -157,9 +180,22 @@ class Connector:
         link = self._links[declared.account] = Link(declared, self._near)
         return link
 
+    def _seen(self, view: AccountView) -> AccountView:
+        """The account as people see it. While nobody knows whose it is it is about to be ours."""
+        holder = self._owner.holder(view.account)
+        if self._owner.term(view.account) is not None or (holder is None and self._owner.problem is None):
+            return view
+        reason = f"instance {called(holder)} owns this account" if holder else self._owner.problem
+        return replace(view, status="passive", passive_reason=reason, qr=None, caught_up=False)
+
+    def _disowned(self, account: str) -> None:
+        if term := self._owner.term(account):
+            self._owner.disproved(term)
+
     def _set_going(self, account: str) -> None:
-        running = self._running.get(account)
-        if self._stopping or (running and not running.done()):
+        before = self._running.get(account)
+        going = before and not before.done() and not before.cancelling()
+        if self._stopping or going or self._owner.term(account) is None:
             return
         self._links[account].set_going()
         self._running[account] = self._tasks.create_task(self._links[account].run(), name=f"link {account}")

@@ -14,6 +14,7 @@ import asyncio
 import math
 import random
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import structlog
 
@@ -33,11 +34,13 @@ from whatsapp_backend.domain.leases import (
     Mode,
     Observation,
     Said,
+    Standing,
     Take,
     Taken,
     Term,
     Timings,
     Wait,
+    called,
 )
 from whatsapp_backend.errors import DocumentsUnavailable
 from whatsapp_backend.ports import LeaseStore
@@ -47,6 +50,24 @@ log = structlog.get_logger()
 
 _BLINK_S = 0.001
 """The shortest wait: a float's last digit must not make a loop spin."""
+
+
+class Owner(Protocol):
+    """What the flows that work for accounts ask of `Lead`."""
+
+    problem: str | None
+
+    def term(self, account: str) -> Term | None:
+        """Our term of an account, if it is ours now."""
+
+    def holder(self, account: str) -> str | None:
+        """The instance that owns it, as far as is known."""
+
+    def want(self, accounts: Iterable[str]) -> None:
+        """These accounts we could own."""
+
+    def disproved(self, term: Term) -> None:
+        """It seems that this term has ended."""
 
 
 class Lead:
@@ -76,6 +97,8 @@ class Lead:
         self._renewed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._left = asyncio.Event()
+        self.decided = asyncio.Event()
+        """Set once it knows where it stands, or that it cannot learn it now."""
         self.problem: str | None = None
         """Why the last call failed, None while all is well."""
 
@@ -101,6 +124,18 @@ class Lead:
             return self._state.instance.id
         sighting = self._state.others.get(account)
         return sighting.term.holder if sighting else None
+
+    def standing(self) -> Standing:
+        """The mode, as people are told."""
+        if self.mode is Mode.ACTIVE:
+            return Standing()
+        state = self._state
+        holders = {called(state.others[account].term.holder) for account in state.wanted & state.others.keys()}
+        if holders and state.wanted <= state.others.keys() and not self.problem:
+            held_by = holders.pop() if len(holders) == 1 else None
+            by = f"instance {held_by} owns" if held_by else "other instances own"
+            return Standing(mode=Mode.PASSIVE, reason=f"{by} every account that is declared here", held_by=held_by)
+        return Standing(mode=Mode.PASSIVE, reason=self.problem or "nothing is owned yet")
 
     def want(self, accounts: Iterable[str]) -> None:
         """These accounts we could own from now on. What is left out is lost now and given up: close it before."""
@@ -139,6 +174,7 @@ class Lead:
                 self._left.set()
                 return
             if isinstance(action, Wait):
+                self.decided.set()
                 seen = None
                 await within(self._clock, self._until(action.until_s), self._told.wait())
             else:

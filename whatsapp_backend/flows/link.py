@@ -1,8 +1,9 @@
 """Link: one account, from one connection to the next.
 
 A link that runs is one task in one loop: wait, close what was, read the credentials, start, wait for the end, decide.
-It leaves the loop only for what its operator must mend (`declared.stopped`). Nothing but the end of its socket reaches
-into the task.
+It leaves the loop only for what its operator must mend (`declared.stopped`), and is cancelled when the account is no
+longer ours. Nothing but that and the end of its socket reaches into the task. How earlier connections ended, and until
+when to wait, is remembered from one task to the next: who gets an account back is no less patient.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from whatsapp_backend.rules.credentials import demand_usable
 from whatsapp_backend.rules.identity import canonical_jid, phone_of
 from whatsapp_backend.rules.reconnect import (
     BRIDGE,
+    NOT_OWNED,
+    REPLACED,
     STOPS,
     STORE,
     TIMED_OUT,
@@ -45,7 +48,10 @@ _OWN_CODES = {BridgeGone: BRIDGE, CommandTimedOut: TIMED_OUT, StoreUnwell: STORE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What all links share. `turn` returns when the caller may connect, `bridge_up` is set while there is a bridge."""
+    """What all links share. `turn` returns when the caller may connect, `bridge_up` is set while there is a bridge.
+
+    `owned` is asked before everything that only an owner may begin; `disowned` is told what WhatsApp says against it.
+    """
 
     accounts: Accounts
     keys: KeyStore
@@ -59,6 +65,8 @@ class Surroundings:
     on_change: Callable[[AccountView], None]
     bridge_up: asyncio.Event
     turn: Callable[[], Awaitable[None]]
+    owned: Callable[[str], bool]
+    disowned: Callable[[str], None]
 
 
 class Link:
@@ -78,8 +86,12 @@ class Link:
         self._account = declared.account
         self._declared = declared
         self._near = near
+        self._alone = asyncio.Lock()
         self._writes: asyncio.TaskGroup | None = None
         self._opened_at_s: float | None = None
+        self._endings = Endings()
+        self._ended: Ended | None = None
+        self._next_at_s = 0.0
 
     @property
     def stopped(self) -> bool:
@@ -88,11 +100,23 @@ class Link:
 
     def set_going(self) -> None:
         """It is about to run, and people shall see it at once."""
-        self._change(status="connecting", last_error=None)
+        if not self._waits:
+            self._change(status="connecting", last_error=None)
+
+    def lost(self) -> None:
+        """It is not ours any more: its socket must be gone at once, and nothing that is pending may be answered."""
+        self.socket.halt("stopped", NOT_OWNED, "the account is not owned any more")
+        if not self.stopped and not self._waits:
+            self.left()
 
     def left(self) -> None:
         """It does not run any more: people shall not take it for connected."""
         self._change(status="disconnected", qr=None, caught_up=False, next_retry_at_ms=None)
+
+    @property
+    def _waits(self) -> bool:
+        """Whether it is too early to connect again."""
+        return self._next_at_s > self._near.clock.monotonic_s()
 
     # -- What the bridge says --------------------------------------------------------------------------------------
 
@@ -146,12 +170,19 @@ class Link:
 
     async def run(self) -> None:
         """Keep it connected until its operator must act, or for ever. It may have waited for him: he acted."""
-        if self.stopped:
-            await self._forgive()
-        endings = Endings()
-        while not self.stopped:
-            ended = await self._connection()
-            endings = await self._next(ended, endings)
+        async with self._alone:  # one that was cancelled may still be at its end
+            if self.stopped:
+                await self._forgive()
+            while not self.stopped:
+                await self._pause()
+                self._ended = await self._connection()
+                await self._next(self._ended)
+
+    async def _pause(self) -> None:
+        """Wait until it is time, and until the store is well if it was not."""
+        await self._near.clock.sleep(self._next_at_s - self._near.clock.monotonic_s())
+        if self._ended and self._ended.code == STORE:
+            await self._patiently(self._near.journal.check)
 
     async def _forgive(self) -> None:
         stop = STOPS.get(self._declared.stopped or "")
@@ -164,7 +195,7 @@ class Link:
 
     async def _connection(self) -> Ended:
         """One connection, from before its beginning to its end."""
-        near = self._near
+        near, self._opened_at_s = self._near, None
         await near.bridge_up.wait()
         await near.turn()
         try:
@@ -176,6 +207,8 @@ class Link:
             notices = await near.journal.open_notices(self._account)
         except tuple(_OWN_CODES) as error:
             return Ended(code=_OWN_CODES[type(error)], reason=str(error))
+        if not near.owned(self._account):
+            return Ended(code=NOT_OWNED, reason="the account is not owned any more")
         ended = await self._until_ended(creds, notices)
         if ended.code == WRONG_NUMBER:
             await self.socket.log_out()
@@ -208,26 +241,22 @@ class Link:
         if self.view.status == "connecting":
             self.socket.halt("stopped", TIMED_OUT, f"not connected within {near.connect_timeout_s:g} s")
 
-    async def _next(self, ended: Ended, endings: Endings) -> Endings:
-        """Decide what follows, tell it, and wait until it is time."""
-        near = self._near
-        opened_at_s, self._opened_at_s = self._opened_at_s, None
+    async def _next(self, ended: Ended) -> None:
+        """Decide what follows, and tell it."""
+        near, now_s = self._near, self._near.clock.monotonic_s()
         decision = decide(
             ended.code,
-            endings,
-            lasted_s=near.clock.monotonic_s() - opened_at_s if opened_at_s is not None else 0.0,
+            self._endings,
+            lasted_s=now_s - self._opened_at_s if self._opened_at_s is not None else 0.0,
             waited_for_scan=self.view.status == "qr_ready",
             jitter=near.rng.random(),
         )
+        self._endings, self._next_at_s = decision.endings, now_s + decision.wait_s
         if decision.stopped:
             await self._keep(stopped=decision.stopped)
         self._tell(ended, decision)  # not earlier: whoever sees a stopped account may set it going at once
-        if decision.stopped:
-            return decision.endings
-        await near.clock.sleep(decision.wait_s)
-        if ended.code == STORE:
-            await self._patiently(near.journal.check)
-        return decision.endings
+        if ended.code == REPLACED:
+            near.disowned(self._account)  # the last thing: it may cancel this task
 
     def _tell(self, ended: Ended, decision: Decision) -> None:
         now_ms, wait_s = self._near.clock.wall_ms(), decision.wait_s

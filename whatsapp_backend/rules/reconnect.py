@@ -15,7 +15,7 @@ _REPLACED_LIMIT = 3
 _OUTDATED_WAIT_S = 600.0
 
 RESTART_REQUIRED, REPLACED, OUTDATED, TIMED_OUT = 515, 440, 405, 408
-STORE, PROTOCOL, BRIDGE, NOT_STARTED, WRONG_NUMBER, UNREADABLE = -1, -2, -3, -4, -5, -6
+STORE, PROTOCOL, BRIDGE, NOT_STARTED, WRONG_NUMBER, UNREADABLE, NOT_OWNED = -1, -2, -3, -4, -5, -6, -7
 """Endings of our own making, beside WhatsApp's codes."""
 
 
@@ -102,7 +102,7 @@ def decide(code: int, endings: Endings, *, lasted_s: float, waited_for_scan: boo
         return _replaced(endings)
     if code == RESTART_REQUIRED and not endings.restarts:
         return Decision(endings=replace(endings, restarts=1), status="connecting")
-    if code == BRIDGE:  # its supervisor does the waiting; not all accounts at one moment is all that is left to us
+    if code in (BRIDGE, NOT_OWNED):  # others do the waiting; not all accounts at one moment is all that is left to us
         return Decision(endings=endings, status="reconnecting", wait_s=jitter)
     return _again(code, endings, jitter)
 

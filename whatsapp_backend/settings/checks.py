@@ -19,6 +19,14 @@ def relations(values: Mapping[str, Any]) -> Iterator[Problem]:
             value=f"{lookback_s * 1000:.0f}",
             wanted=f"must be at least RECENT_SYNC_INTERVAL_MS ({interval_s * 1000:.0f}), or gaps slip through",
         )
+    lease_s, heartbeat_s = values.get("instance_lease_s"), values.get("instance_heartbeat_s")
+    if lease_s is not None and heartbeat_s is not None and lease_s < 2 * heartbeat_s:
+        yield Problem(
+            variable="INSTANCE_LEASE_MS",
+            value=f"{lease_s * 1000:.0f}",
+            wanted=f"must be at least twice INSTANCE_HEARTBEAT_MS ({heartbeat_s * 1000:.0f}), or one that is late "
+            "costs every account",
+        )
 
 
 def remarks(values: Mapping[str, Any]) -> Iterator[str]:

@@ -13,7 +13,8 @@ from typing import Any
 from whatsapp_backend.settings.checks import relations, remarks, serving
 from whatsapp_backend.settings.env_file import EnvFile, read_env_file
 from whatsapp_backend.settings.problems import Problem, SettingsInvalid
-from whatsapp_backend.settings.table import KNOWN, NOT_OURS, OUR_PREFIXES, RETIRED, VARIABLES
+from whatsapp_backend.settings.retired import RETIRED
+from whatsapp_backend.settings.table import KNOWN, NOT_OURS, OUR_PREFIXES, VARIABLES
 from whatsapp_backend.settings.values import Settings
 from whatsapp_backend.settings.variables import Name, Variable
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from whatsapp_backend.settings.table import RETIRED, SECTIONS
+from whatsapp_backend.settings.retired import RETIRED
+from whatsapp_backend.settings.table import SECTIONS
 from whatsapp_backend.settings.variables import Variable
 
 _HEAD = """# Settings

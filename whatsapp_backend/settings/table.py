@@ -72,6 +72,28 @@ PROCESS: tuple[Variable, ...] = (
         shown_default="host name, `-`, process id",
     ),
     row(
+        "instance_lease_s",
+        "INSTANCE_LEASE_MS",
+        _ms(2_000, 600_000),
+        "How long an instance counts as alive after a heartbeat: so long others wait after a crash. At least twice the "
+        "heartbeat.",
+        default=15.0,
+    ),
+    row(
+        "instance_heartbeat_s",
+        "INSTANCE_HEARTBEAT_MS",
+        _ms(1_000, 300_000),
+        "Time between two heartbeats, each of them one write, however many accounts there are.",
+        default=5.0,
+    ),
+    row(
+        "standby",
+        "STANDBY",
+        Switch(),
+        "Wait while another process has the state directory, and go on in its place when it is gone. Also `--standby`.",
+        default=False,
+    ),
+    row(
         "account_namespace",
         "ACCOUNT_NAMESPACE",
         Text(pattern=r"[a-z0-9][a-z0-9_-]{0,31}", allowed="lower-case letters, digits, - and _, at most 32"),
@@ -350,23 +372,3 @@ KNOWN = frozenset(name.name for variable in VARIABLES for name in variable.names
 OUR_PREFIXES = ("WHATSAPP_", "AUTO_BACKFILL_", "RECENT_SYNC_", "AUTO_REPAIR_")
 NOT_OURS = ("WHATSAPP_BACKEND_",)
 """Kubernetes and Docker make such names up for a service called whatsapp-backend."""
-
-RETIRED: frozenset[str] = frozenset(
-    {
-        "DEFAULT_CALLING_CODE",
-        "DEFAULT_COUNTRY",
-        "ENRICH_CONTACTS_INTERVAL_MS",
-        "FF_API_CACHING",
-        "FF_CACHE_TTL",
-        "LONGRUN_ADMIN_TOKEN",
-        "MAX_LOGOUT_RETRIES",
-        "MAX_PAIRING_RECONNECT_ATTEMPTS",
-        "ORPHAN_SESSION_DELETE",
-        "REQUIRE_FIRESTORE",
-        "WA_DEBUG_LOGS",
-        "WA_EVENT_LOOP_LAG_P95_THRESHOLD_MS",
-        "WHATSAPP_BACKFILL_EMPTY_THREADS",
-        "WHATSAPP_BACKFILL_ENABLE_SEEDING",
-    }
-)
-"""Names of the Node system that have no effect here: they may stay in an env file."""

@@ -17,6 +17,9 @@ class Settings:
     state_dir: Path
     cache_dir: Path
     instance_id: str
+    instance_lease_s: float
+    instance_heartbeat_s: float
+    standby: bool
     account_namespace: str
 
     credentials: Path | str | None = field(repr=False)

@@ -89,10 +89,11 @@ class MemoryLeases:
         try:
             async with self._call("write", reads=1, writes=len(writes)):
                 self.table.demand(term)
-                await self.documents.write(writes)
+                outcomes = await self.documents.write(writes)
         except DocumentsUnavailable as error:
             return [Outcome(result=Result.RETRY, detail=str(error))] * len(writes)
-        return [Outcome(result=Result.LANDED)] * len(writes)
+        refused = next((outcome for outcome in outcomes if outcome.result is not Result.LANDED), None)
+        return [refused or Outcome(result=Result.LANDED)] * len(writes)
 
     async def lock(self, term: Term, *, kind: str, run: str, life_s: float) -> RunLock:
         """Lock the account for a run, or say who has."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from whatsapp_backend.errors import StoreUnusable
+from whatsapp_backend.errors import StateInUse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,14 +24,17 @@ class StateLock:
         except BlockingIOError as error:
             holder = os.pread(self._descriptor, 32, 0).decode(errors="replace").strip()
             self.release()
-            raise StoreUnusable(
-                f"{guarded} is in use by process {holder or '(unknown)'}. "
-                "Stop that process, or give this one another STATE_DIR."
-            ) from error
+            raise StateInUse(str(guarded), holder or "(unknown)") from error
         # The pid is only for people: a full disk must not keep us from the clearer message of the first real write.
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def release(self) -> None:
         """Let another process have it. Does nothing the second time."""

@@ -43,25 +43,33 @@ PRAGMAS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenFile:
-    """The file, locked, with a connection that writes and one that only reads."""
+    """The file, locked, with a connection that writes and one that only reads. `lock` is None where it is another's
+    to release."""
 
     path: Path
-    lock: StateLock
+    lock: StateLock | None
     writing: sqlite3.Connection
     reading: sqlite3.Connection
 
 
-def open_file(state_dir: Path) -> OpenFile:
-    """Open the file in this directory, both made if they are missing. Raises StoreUnusable."""
+def lock_state(state_dir: Path) -> StateLock:
+    """Lock the directory, made if it is missing, without opening the file. Raises StateInUse or StoreUnusable."""
+    path = state_dir / FILE_NAME
+    with _named(path):
+        _make_directory(state_dir)
+        return StateLock(state_dir / f"{FILE_NAME}.lock", guarded=path)
+
+
+def open_file(state_dir: Path, *, locked: bool = False) -> OpenFile:
+    """Open the file in this directory, both made if they are missing; `locked` says that the caller has the lock.
+    Raises StoreUnusable."""
     path = state_dir / FILE_NAME
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise StoreUnusable(
             f"{path} needs SQLite 3.37 or newer, this Python has {sqlite3.sqlite_version}: use a newer Python."
         )
     with _named(path), contextlib.ExitStack() as undo:
-        _make_directory(state_dir)
-        lock = StateLock(state_dir / f"{FILE_NAME}.lock", guarded=path)
-        undo.callback(lock.release)
+        lock = None if locked else undo.enter_context(lock_state(state_dir))
         if _must_be_created(path):
             _create(path)
         _check_header(path)

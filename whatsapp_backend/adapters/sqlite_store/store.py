@@ -57,16 +57,18 @@ class SqliteStore:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def opened(cls, state_dir: Path) -> AsyncIterator[SqliteStore]:
-        """Open the file in this directory, both made if missing; close it afterwards. Raises StoreUnusable."""
-        store = cls(await asyncio.to_thread(open_file, state_dir), asyncio.get_running_loop())
+    async def opened(cls, state_dir: Path, *, locked: bool = False) -> AsyncIterator[SqliteStore]:
+        """Open the file in this directory, both made if missing; close it afterwards. Locks the directory, unless the
+        caller has that lock. Raises StoreUnusable."""
+        file = await asyncio.to_thread(partial(open_file, state_dir, locked=locked))
+        store = cls(file, asyncio.get_running_loop())
         try:
             yield store
         finally:
             await store.close()
 
     async def close(self) -> None:
-        """Carry out what was called before, then close and let another process have the file. May be called again."""
+        """Carry out what was called before, then close and release its own lock. May be called again."""
         self._reader.stop()
         self._writer.stop()
         await asyncio.to_thread(self._finish)
@@ -76,7 +78,8 @@ class SqliteStore:
         # that the other is.
         self._reader.close()
         self._writer.close()
-        self._lock.release()
+        if self._lock:
+            self._lock.release()
 
     # Journal
 
