@@ -62,7 +62,7 @@ def print_thread(answer: Mapping[str, Any]) -> None:
     """What is known of a thread, and by what proof."""
     newest = answer["contiguous"]
     said = f"from {moment(newest['from'])} until {moment(newest['until'])} UTC" if newest else "nothing"
-    print(f"{answer['chat']}: known without a hole: {said}")
+    print(f"{_printable(answer['chat'])}: known without a hole: {said}")
     print(f"  proofs withdrawn: {answer['withdrawn']}, messages owed: {len(answer['owed'])}")
     table = Table("from (UTC)", "until (UTC)", "why it is known, or not")
     for claim in answer["proven"]:
@@ -126,8 +126,11 @@ def _cell(*lines: str) -> Text:
 
 def _texts(*values: object) -> list[Text]:
     """Text of strangers is shown as it is: no markup, and nothing that a terminal would obey."""
-    shown = ("-" if value is None else str(value) for value in values)
-    return [Text("".join(c if c.isprintable() else "?" for c in text)) for text in shown]
+    return [Text("-" if value is None else _printable(str(value))) for value in values]
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _chat(thread: str) -> str:
