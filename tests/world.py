@@ -45,7 +45,9 @@ def payload(id: str = "M1", *, chat: str = ANA, text: str = "hi", at: int = AT, 
 class World:
     """A publisher between a journal and documents, both in memory. Without `survey` it knows of nobody else."""
 
-    def __init__(self, store: MemoryStore, documents: MemoryDocuments, *, survey: bool = False) -> None:
+    def __init__(
+        self, store: MemoryStore, documents: MemoryDocuments, *, survey: bool = False, dry_run: bool = False
+    ) -> None:
         self.store = store
         self.documents = documents
         self.windows: list[Published] = []
@@ -55,10 +57,13 @@ class World:
             mirror=store,
             identities=store,
             consumers=store,
+            ledger=store,
+            held=store,
             lander=self.lander,
             clock=Quick(),
             on_published=self.windows.append,
             queries=documents,
+            dry_run=dry_run,
             survey=survey,
         )
         self._sources = 0

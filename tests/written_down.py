@@ -126,8 +126,10 @@ def media_fields(media: Mapping[str, Any]) -> Fields:
 
 
 def as_written(path: str, fields: Mapping[str, Any]) -> Fields:
-    """A document without what only merging reads (`clocks`) and the server's times, which must be there."""
-    plain = dict(fields)
+    """A document without what only merging reads (`clocks`) and the server's times, which must be there, and without
+    what is proven of its history: that is of how it came, not of what it says.
+    """
+    plain = {name: value for name, value in fields.items() if name != "coverage"}
     assert plain.pop("clocks", None) is not None, path
     for name in MESSAGE_TIMES if "/messages/" in path else ("updatedAt",):
         assert isinstance(plain.pop(name, None), datetime), f"{path} has no {name}"

@@ -26,22 +26,31 @@ from whatsapp_backend.adapters.log_key import log_key
 from whatsapp_backend.adapters.node_runtime import node_home
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.api.health import Health, Owing, Vitals
+from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.server import application, serving
 from whatsapp_backend.api.tokens import admins_only
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.clock import Clock, SystemClock
 from whatsapp_backend.domain.accounts import AccountView
+from whatsapp_backend.domain.coverage import ENDLESS_MS
 from whatsapp_backend.domain.journal import StoreStats
+from whatsapp_backend.domain.leases import Term
 from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.account_documents import AccountDocuments
 from whatsapp_backend.flows.collect import Collector
 from whatsapp_backend.flows.connect import Connector
-from whatsapp_backend.flows.fetch import HistoryFetcher
+from whatsapp_backend.flows.epochs import Epochs
+from whatsapp_backend.flows.fetch import Asker
+from whatsapp_backend.flows.fill import Limits
 from whatsapp_backend.flows.ingest import Ingest
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.log_lines import LogLines
+from whatsapp_backend.flows.prospects import Policy
 from whatsapp_backend.flows.publish import CONSUMER, Published, Publisher
+from whatsapp_backend.flows.repair import Repair
+from whatsapp_backend.flows.runs import Runs
 from whatsapp_backend.ports import DocumentQueries, DocumentStore
+from whatsapp_backend.rules.runs import Pace
 from whatsapp_backend.settings import Settings
 
 log = structlog.get_logger()
@@ -57,7 +66,11 @@ _WRITE_GRACE_S = 1.0
 """With the second that HTTP gets, all this stays below ten, also when a part of it is waited for twice."""
 _SILENCE_S = 10.0
 """After which Firestore counts as gone, though its calls have not failed yet: they may take 30 s to do so."""
+_REPAIR_EVERY_S = 60.0
+"""It looks whether an account is due, and mostly none is."""
 _DAY_MS = 24 * 60 * 60 * 1000
+_ALL_ACCOUNTS = 1_000_000
+_SWEEP_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +95,51 @@ async def firestore(settings: Settings, *, emulator: str | None = None) -> Async
         await close(client)
 
 
+def run_policies(settings: Settings) -> dict[str, Policy]:
+    """The settings of runs, as `Runs` takes them. What a dry run holds back need not be asked for."""
+    asks = not settings.history_sync_dry_run
+    days = settings.backfill_max_days
+    recent_sync = Policy(
+        enabled=settings.recent_sync_enabled and asks,
+        pace=Pace(per_tick=_ALL_ACCOUNTS),
+        slots=settings.recent_sync_concurrency,
+        lock_life_s=settings.recent_sync_lease_s,
+        limits=Limits(
+            threads=settings.recent_sync_threads,
+            page=settings.recent_sync_messages_per_thread,
+            thread=settings.recent_sync_messages_per_thread,
+            lookback_ms=round(settings.recent_sync_lookback_s * 1000),
+            oldest_ms=ENDLESS_MS,  # deep history is the backfill's
+        ),
+    )
+    backfill = Policy(
+        enabled=settings.auto_backfill_enabled and asks,
+        pace=Pace(
+            per_tick=settings.auto_backfill_accounts_per_tick,
+            cooldown_ms=round(settings.auto_backfill_cooldown_s * 1000),
+            backoff_ms=round(settings.auto_backfill_attempt_backoff_s * 1000),
+        ),
+        slots=settings.auto_backfill_concurrency,
+        lock_life_s=settings.auto_backfill_lease_s,
+        limits=Limits(
+            threads=settings.backfill_threads,
+            page=settings.backfill_page_size,
+            thread=settings.backfill_messages_per_thread,
+        ),
+        dig_ms=None if days is None else days * _DAY_MS,
+    )
+    return {"recent_sync": recent_sync, "backfill": backfill}
+
+
+def run_ticks(settings: Settings, runs: Runs) -> dict[str, tuple[nudges.Nudge, float]]:
+    """When runs are nudged."""
+    return {
+        "recent-sync": (runs.recent_sync_tick, settings.recent_sync_interval_s),
+        "backfill": (runs.backfill_tick, settings.auto_backfill_interval_s),
+        "sweep": (runs.sweep, _SWEEP_EVERY_S),
+    }
+
+
 class Daemon:
     """One running daemon. `run` lasts until `stop` is set; `started` is told the port it listens on."""
 
@@ -104,32 +162,53 @@ class Daemon:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self.gateway = BridgeGateway(launch, clock=self._clock, rng=self._rng)
             self.documents = AccountDocuments(self._account_lander, self._clock, worker=self._worker())
+            self.asker = Asker(
+                self.gateway,
+                store,
+                self._clock,
+                timeout_s=settings.history_timeout_s,
+                is_connected=self._is_connected,
+                retry_in_ms=settings.history_retry_in_ms,
+            )
             self.publisher = Publisher(
                 journal=store,
                 mirror=store,
                 identities=store,
                 consumers=store,
+                ledger=store,
+                held=store,
+                dry_run=settings.history_sync_dry_run,
                 lander=self._lander,
                 clock=self._clock,
                 on_published=self._on_published,
+                on_answered=self.asker.on_answered,
                 queries=self._documents.queries,
             )
+            self.epochs = Epochs(store, self.gateway, self._clock, tasks=tasks, on_news=self.publisher.settle_since)
+            await self.epochs.load(account.account for account in await store.declared())
             self._log_lines = LogLines(log_key(settings.state_dir))
             self.connector = self._connector(tasks)
-            self.fetcher = HistoryFetcher(self.gateway, self._clock)
             ingest = Ingest(
                 journal=store,
                 keys=store,
                 gateway=self.gateway,
                 connector=self.connector,
-                fetcher=self.fetcher,
+                asker=self.asker,
                 on_journaled=self.publisher.nudge,
                 tasks=tasks,
             )
             await store.bridge_crashed()  # of an earlier life that could not count it; nothing after a clean stop
             await self.connector.load()
-            collector = Collector(store, self.gateway, self._clock, views=self.views)
-            await stack.enter_async_context(nudges.nudging(prune=self._prune, collect=collector.collect))
+            collector = Collector(store, self.gateway, self._clock, views=self.views, forgive=self.publisher.forgive)
+            self.repair = self._repair()
+            await stack.enter_async_context(
+                nudges.nudging(
+                    prune=self._prune,
+                    collect=collector.collect,
+                    beat=self.epochs.beat,
+                    ticks={"repair": (self.repair.tick, _REPAIR_EVERY_S)},
+                )
+            )
             port = await stack.enter_async_context(self._serving())
             loops = [
                 tasks.create_task(self._publish(), name="publish"),
@@ -155,8 +234,32 @@ class Daemon:
             server=settings.web_url or _WHATSAPP,
             full_history=settings.sync_full_history,
             connect_timeout_s=settings.connect_timeout_s,
-            on_change=self.documents.on_change,
+            on_change=self._on_change,
         )
+
+    def _is_connected(self, account: str) -> bool:
+        view = self.connector.view(account)
+        return view is not None and view.status == "connected"
+
+    def _repair(self) -> Repair:
+        settings = self._settings
+        return Repair(
+            repairs=self.store,
+            mirror=self.store,
+            documents=self._documents.store,
+            queries=self._documents.queries,
+            correct=self.publisher.correct,
+            may_work=self._term,
+            tell=self.documents.tell,
+            clock=self._clock,
+            enabled=settings.auto_repair_enabled,
+            threads=settings.auto_repair_threads_per_run,
+            cooldown_s=settings.auto_repair_cooldown_s,
+        )
+
+    def _term(self, account: str) -> Term:
+        """Nobody else works here yet."""
+        return Term(account=account, holder=self._settings.instance_id, token=0, nonce="")
 
     async def _launch(self) -> Launch:
         home = await node_home(self._settings.cache_dir)
@@ -174,12 +277,14 @@ class Daemon:
         health = Health(self, instance_id=settings.instance_id, wall_ms=self._clock.wall_ms)
         whatsapp = WhatsApp(
             desk=self.connector,
-            fetcher=self.fetcher,
+            asker=self.asker,
             documents=self._documents.store,
             queries=self._documents.queries,
             namespace=settings.account_namespace,
         )
-        app = application([*health.routes(), *whatsapp.routes()], guards=[admins_only(settings.admin_token)])
+        plans = HistoryPlans(self.store, view=self.connector.view, dry_run=settings.history_sync_dry_run)
+        routes = [*health.routes(), *whatsapp.routes(), *plans.routes()]
+        app = application(routes, guards=[admins_only(settings.admin_token)])
         async with serving(app, host=settings.bind_host, port=settings.port) as port:
             yield port
 
@@ -198,9 +303,14 @@ class Daemon:
             await self.documents.drained()
         log.info("stopped", position=self.publisher.position)
 
+    def _on_change(self, view: AccountView) -> None:
+        self.epochs.on_change(view)  # first, and before anything that comes on a new connection is committed
+        self.documents.on_change(view)
+
     def _on_published(self, published: Published) -> None:
         self._log_lines.on_published(published)
         self.documents.on_published(published)
+        self.repair.on_published(published)
 
     async def _publish(self) -> None:
         """Publish, once a read has shown that this is our Firestore.

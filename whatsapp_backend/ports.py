@@ -17,10 +17,12 @@ from whatsapp_backend.domain.coverage import (
     Point,
 )
 from whatsapp_backend.domain.frames import Find, Get, State
+from whatsapp_backend.domain.holding import HistoryPlan
 from whatsapp_backend.domain.jobs import Job, Kind
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
 from whatsapp_backend.domain.leases import Heartbeat, Instance, RunLock, Sighting, Term
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
+from whatsapp_backend.domain.repairs import Rotation
 from whatsapp_backend.domain.surveys import Survey
 from whatsapp_backend.domain.writes import Document, Outcome, Write
 from whatsapp_backend.errors import ProtocolError
@@ -204,7 +206,28 @@ class Consumers(Protocol):
 
     async def prune(self, *, landed_before_ms: int, state_before_ms: int) -> tuple[int, int]:
         """Drop journal entries that every consumer has passed and that were received before the first moment (open
-        history notices and parked entries stay), and merge states not touched since the second. Returns both counts."""
+        history notices, parked entries and those held back stay), and merge states not touched since the second.
+        Returns both counts."""
+
+
+class HeldHistory(Protocol):
+    """History that a dry run keeps out of the documents. Progress says what is held back, and what no longer is."""
+
+    async def held_back(self, *, limit: int, max_bytes: int) -> list[Entry]:
+        """Entries that are held back, in order; at least one if there is any, however large."""
+
+    async def history_plan(self, account: str) -> HistoryPlan:
+        """What landing what is held back of an account would do."""
+
+
+class Repairs(Protocol):
+    """How far each account's threads have been looked through."""
+
+    async def rotation(self, account: str) -> Rotation:
+        """Where the next repair begins, and when the last one ended."""
+
+    async def put_rotation(self, rotation: Rotation) -> None:
+        """Keep it. Raises StoreUnwell."""
 
 
 class DocumentStore(Protocol):
@@ -227,7 +250,10 @@ class DocumentQueries(Protocol):
         """An account's threads, last activity first. Raises DocumentsUnavailable."""
 
     async def messages(self, thread: str, *, limit: int) -> list[Document]:
-        """A thread's messages by `tsClient`, newest first. Raises DocumentsUnavailable."""
+        """A thread's messages by `tsClient`, newest first: text before timestamps. Raises DocumentsUnavailable."""
+
+    async def messages_by(self, field: str, thread: str, *, limit: int) -> list[Document]:
+        """As `messages`, by another field, and only those in which it is a timestamp. Raises DocumentsUnavailable."""
 
     async def list_threads(
         self, accounts: Sequence[str], *, fields: Sequence[str], after: str, limit: int

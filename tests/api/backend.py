@@ -16,7 +16,7 @@ from whatsapp_backend.domain.coverage import ENDLESS_MS
 from whatsapp_backend.domain.jobs import UNFINISHED, Bounds, Job, JobState, Kind, Plan, Trigger
 from whatsapp_backend.domain.writes import Write
 from whatsapp_backend.errors import NotConnected
-from whatsapp_backend.flows.fetch import HistoryFetcher
+from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.rules.identity import account_id
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
 from whatsapp_backend.testing.memory_store import MemoryStore
@@ -167,7 +167,7 @@ class Backend:
     desk: Desk
     ward: Ward
     bridge: ScriptedBridge
-    fetcher: HistoryFetcher
+    asker: Asker
     documents: MemoryDocuments
     runs: Runs
     store: MemoryStore = field(default_factory=MemoryStore)

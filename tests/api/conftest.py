@@ -8,19 +8,24 @@ from backend import NOW_MS, Backend, Desk, Runs, Ward
 
 from whatsapp_backend.api.gaps import GapRoutes
 from whatsapp_backend.api.health import Health
+from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.runs import RunRoutes
 from whatsapp_backend.api.server import application
 from whatsapp_backend.api.tokens import admins_only
 from whatsapp_backend.api.whatsapp import WhatsApp
-from whatsapp_backend.flows.fetch import HistoryFetcher
+from whatsapp_backend.clock import SystemClock
+from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
+from whatsapp_backend.testing.memory_store import MemoryStore
 from whatsapp_backend.testing.scripted_bridge import ScriptedBridge
 
 
 @pytest.fixture
 def backend() -> Backend:
     desk, bridge = Desk(), ScriptedBridge()
-    return Backend(desk, Ward(desk), bridge, HistoryFetcher(bridge), MemoryDocuments(), Runs(desk))
+    store = MemoryStore()
+    asker = Asker(bridge, store, SystemClock(), timeout_s=60, is_connected=lambda _: True)
+    return Backend(desk, Ward(desk), bridge, asker, MemoryDocuments(), Runs(desk), store)
 
 
 @pytest.fixture
@@ -35,12 +40,13 @@ async def api(backend: Backend, admin_token: str | None, aiohttp_client) -> Test
     health = Health(backend.ward, instance_id="test-1", wall_ms=lambda: NOW_MS)
     whatsapp = WhatsApp(
         desk=backend.desk,
-        fetcher=backend.fetcher,
+        asker=backend.asker,
         documents=backend.documents,
         queries=backend.documents,
         namespace="test",
     )
     runs = RunRoutes(runs=backend.runs, jobs=backend.runs, accounts=backend.desk, wall_ms=lambda: NOW_MS)
     gaps = GapRoutes(ledger=backend.store, accounts=backend.desk, distrust=backend, wall_ms=lambda: NOW_MS)
-    routes = [*health.routes(), *whatsapp.routes(), *runs.routes(), *gaps.routes()]
+    plans = HistoryPlans(backend.store, view=backend.desk.view, dry_run=True)
+    routes = [*health.routes(), *whatsapp.routes(), *plans.routes(), *runs.routes(), *gaps.routes()]
     return await aiohttp_client(application(routes, guards=[admins_only(admin_token)]))

@@ -175,22 +175,24 @@ WANTED = {
 }
 
 
-async def answer_of_the_phone(backend, request="r1"):
-    payload = {"session": request, "messages": 12, "result": "complete", "chats": [{"id": WANTED["chat"], "end": 1}]}
-    entry = NewEntry(kind="history-end", source="s", origin="ondemand", received_at_ms=0, payload=orjson.dumps(payload))
+async def answer_of_the_phone(backend):
     while not backend.bridge.asked:
         await asyncio.sleep(0)
-    backend.fetcher.on_journaled(SHOP, (entry,))
+    request = backend.bridge.asked[0].args["id"]
+    payload = {"session": request, "messages": 12, "result": "complete", "chats": [{"id": WANTED["chat"], "end": 1}]}
+    entry = NewEntry(kind="history-end", source="s", origin="ondemand", received_at_ms=0, payload=orjson.dumps(payload))
+    backend.asker.on_journaled(SHOP, (entry,))
 
 
 async def test_older_messages_are_asked_for(api, backend):
     backend.bridge.come_up(Silent())
-    backend.bridge.scripts["fetch-history"] = lambda _: {"request": "r1"}
     more = WANTED | {"anchor": {"id": "M1", "fromMe": False, "participant": "1@lid", "odd": 1}, "odd": 1}
     answer, _ = await asyncio.gather(api.post(HISTORY, json=more), answer_of_the_phone(backend))
-    assert await answer.json() == {"success": True, "request": "r1", "messages": 12, "result": "complete", "end": 1}
     (asked,) = backend.bridge.asked
-    assert asked.args == WANTED | {"anchor": {"id": "M1", "fromMe": False, "participant": "1@lid"}}
+    page = {"request": asked.args["id"], "messages": 12, "result": "complete", "end": 1}
+    assert await answer.json() == {"success": True, **page}
+    wanted = WANTED | {"anchor": {"id": "M1", "fromMe": False, "participant": "1@lid"}}
+    assert asked.args == wanted | {"id": asked.args["id"]}
 
 
 @pytest.mark.parametrize(
@@ -244,9 +246,8 @@ async def test_a_bridge_that_is_down_is_said(api):
 
 
 async def test_a_phone_that_is_off_is_no_success(api, backend, monkeypatch):
-    monkeypatch.setattr("whatsapp_backend.api.whatsapp._PHONE_S", 0.05)
+    monkeypatch.setattr(backend.asker, "_timeout_s", 0.05)
     backend.bridge.come_up(Silent())
-    backend.bridge.scripts["fetch-history"] = lambda _: {"request": "r1"}
     message = await refused(await api.post(HISTORY, json=WANTED), 504, "phone_unreachable")
     assert "may be off" in message
 

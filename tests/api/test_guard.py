@@ -16,6 +16,7 @@ ROUTES = [
     ("POST", f"/api/whatsapp/regenerate-qr/{SHOP}"),
     ("GET", f"/api/whatsapp/qr/{SHOP}"),
     ("POST", f"/api/whatsapp/fetch-history/{SHOP}"),
+    ("GET", f"/api/whatsapp/history-plan/{SHOP}"),
     ("GET", f"/api/whatsapp/threads/{SHOP}"),
     ("GET", f"/api/whatsapp/messages/{SHOP}/thread"),
     ("POST", f"/api/whatsapp/backfill/{SHOP}"),

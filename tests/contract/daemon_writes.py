@@ -45,12 +45,14 @@ class DaemonWrites:
         lander = Lander(documents, clock)
         self.documents = documents
         self._accounts = AccountDocuments(lander, clock, worker={"instanceId": "tests"})
-        self._store = store
-        self._publisher = Publisher(
+        self.store = store
+        self.publisher = Publisher(
             journal=store,
             mirror=store,
             identities=store,
             consumers=store,
+            ledger=store,
+            held=store,
             lander=lander,
             clock=clock,
             on_published=self._accounts.on_published,
@@ -72,8 +74,8 @@ class DaemonWrites:
             for number, payload in enumerate(messages)
         )
         self._commits += 1
-        await self._store.commit(Commit(account=account, id=str(self._commits), entries=entries))
-        await publish(self._publisher, timeout_s=_PATIENCE_S)
+        await self.store.commit(Commit(account=account, id=str(self._commits), entries=entries))
+        await publish(self.publisher, timeout_s=_PATIENCE_S)
 
     async def connect(self, account: str, phone: str) -> None:
         """Write the document of an account that is connected."""

@@ -306,6 +306,19 @@ async def test_messages_of_a_thread_come_newest_first_whatever_their_time_is_sto
     assert queries.operations.reads == 7
 
 
+async def test_messages_by_a_field_are_those_in_which_it_is_a_timestamp_newest_first(store, queries):
+    """Text, numbers and what lacks it are left out, whatever stands in their way."""
+    first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+    times = {"m1": AT, "m2": last, "m3": "2026-01-01T00:00:00Z", "m4": 5, "m5": None, "m6": first, "m7": "", "m8": True}
+    path = "threads/t/messages/"
+    await store.write([Write(path=path + m, fields={"createdAt": at, "tsClient": "x"}) for m, at in times.items()])
+    await store.write([Write(path=path + "m9", fields={"tsClient": AT})])
+    found = await queries.messages_by("createdAt", "t", limit=10)
+    assert [message.id for message in found] == ["m2", "m1", "m6"]
+    assert [message.id for message in await queries.messages_by("tsClient", "t", limit=1)] == ["m9"]
+    assert await queries.messages_by("createdAt", "nowhere", limit=1) == []
+
+
 async def listed(ask, limit=2):
     """All pages, by the last id of each."""
     found, after = [], ""

@@ -21,6 +21,7 @@ FILE = json.loads((Path(__file__).parents[2] / "deploy" / "firestore.indexes.jso
 OURS = {
     "threads": {"account": SHOP, "limit": 50},
     "messages": {"thread": f"{SHOP}__15550001111@s.whatsapp.net", "limit": 50},
+    "messages_by": {"field": "createdAt", "thread": f"{SHOP}__15550001111@s.whatsapp.net", "limit": 1},
     "list_threads": {"accounts": [SHOP, "account_dev_0a"], "fields": THREAD_FIELDS, "after": "a", "limit": 50},
     "list_messages": {"thread": f"{SHOP}__x@lid", "fields": MESSAGE_FIELDS, "after": "a", "limit": 50},
 }

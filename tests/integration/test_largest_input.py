@@ -109,6 +109,8 @@ async def settle(store: SqliteStore, documents: FirestoreDocuments, queries: Fir
         mirror=store,
         identities=store,
         consumers=store,
+        ledger=store,
+        held=store,
         lander=Lander(documents, clock),
         clock=clock,
         on_published=lambda _: None,

@@ -7,13 +7,24 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from whatsapp_backend.domain.coverage import SECOND_MS, UNCLOSED, Asking, Coverage, Gap, Held, Interval, Point, Proof
+from whatsapp_backend.domain.coverage import (
+    SECOND_MS,
+    UNCLOSED,
+    Asking,
+    Coverage,
+    Gap,
+    Held,
+    Interval,
+    Outcome,
+    Point,
+    Proof,
+)
 from whatsapp_backend.rules import requests
 from whatsapp_backend.rules.coverage import epochs, ledger, threads
 from whatsapp_backend.rules.coverage.intervals import Cover
 from whatsapp_backend.rules.coverage.ledger import NO_MORE
 from whatsapp_backend.rules.coverage.pages import chunk_spans
-from whatsapp_backend.rules.requests import Budget, Outcome
+from whatsapp_backend.rules.requests import Budget
 from whatsapp_backend.testing.memory_ledger import around_of
 
 ACCOUNT, THREAD, CHAT = "account_test_0a", "threads/t", "15550001111@s.whatsapp.net"

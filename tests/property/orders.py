@@ -12,7 +12,7 @@ from whatsapp_backend.domain.journal import Entry
 from whatsapp_backend.rules import gathering
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
 
-_SERVER_TIMES = ("createdAt", "syncedAt", "tsServer", "updatedAt")
+_LEFT_OUT = ("createdAt", "syncedAt", "tsServer", "updatedAt", "coverage")
 _WINDOWS = (1, 20, 300, 1000)
 
 
@@ -84,14 +84,15 @@ def _smaller(plan: Plan, size: int) -> Iterable[Plan]:
 
 
 def canonical(world: World) -> dict[str, dict[str, Any]]:
-    """What must be equal: everything but the server's times and what is left of threads that lead elsewhere.
+    """What must be equal: everything but the server's times, what is left of threads that lead elsewhere, and what is
+    proven of a thread's history: that depends on how it came.
 
     That a name was told once more is not worth a write: the clocks of threads and contacts are those of the mirror.
     """
     documents = world.documents.documents
     left = {path for path, document in documents.items() if document.fields.get("redirectTo")}
     told = {
-        path: {name: value for name, value in document.fields.items() if name not in _SERVER_TIMES}
+        path: {name: value for name, value in document.fields.items() if name not in _LEFT_OUT}
         for path, document in documents.items()
         if "/".join(path.split("/")[:2]) not in left
     }

@@ -15,7 +15,7 @@ from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount
 from whatsapp_backend.errors import BridgeGone, CommandTimedOut
 from whatsapp_backend.flows.connect import Connector
-from whatsapp_backend.flows.fetch import HistoryFetcher
+from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.flows.ingest import Ingest
 from whatsapp_backend.rules.identity import account_id
 from whatsapp_backend.testing.fake_clock import FakeClock
@@ -53,7 +53,7 @@ class GatedBridge(ScriptedBridge):
 
 
 class Linked:
-    """Connector, ingest and fetcher, put together as the daemon does."""
+    """Connector, ingest and asker, put together as the daemon does."""
 
     def __init__(self, store: MemoryStore, tasks: asyncio.TaskGroup) -> None:
         self.store = store
@@ -74,13 +74,14 @@ class Linked:
             connect_timeout_s=TIMEOUT_S,
             on_change=self.changes.append,
         )
-        self.fetcher = HistoryFetcher(self.bridge, self.clock)
+        self.connected = True
+        self.asker = Asker(self.bridge, store, self.clock, timeout_s=TIMEOUT_S, is_connected=lambda _: self.connected)
         self.ingest = Ingest(
             journal=store,
             keys=store,
             gateway=self.bridge,
             connector=self.connector,
-            fetcher=self.fetcher,
+            asker=self.asker,
             on_journaled=self._nudge,
             tasks=tasks,
         )

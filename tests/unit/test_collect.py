@@ -46,7 +46,11 @@ class Office:
         self.bridge = ScriptedBridge()
         self.bridge.come_up(Deaf())
         self.status = "connected"
-        self.collector = Collector(store, self.bridge, self.clock, views=self._views)
+        self.forgiven: list[str] = []
+        self.collector = Collector(store, self.bridge, self.clock, views=self._views, forgive=self._forgive)
+
+    async def _forgive(self, debt: Debt) -> None:
+        self.forgiven.append(debt.path)
 
     def _views(self) -> list[AccountView]:
         return [
@@ -113,6 +117,7 @@ async def test_a_debt_is_given_up_after_fourteen_days_and_says_so(office: Office
     assert not await office.after(GIVEN_UP_AFTER_MS // MINUTE_MS)
     stats = await office.store.stats()
     assert (stats.open_debts, stats.closed_debts) == (0, {"expired": 1})
+    assert office.forgiven == ["threads/t/messages/M1"]
 
 
 async def test_nobody_is_asked_while_the_account_is_away(office: Office) -> None:

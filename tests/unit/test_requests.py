@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from whatsapp_backend.domain.coverage import Asking, Gap, GapState, Held, Point, Reason
+from whatsapp_backend.domain.coverage import Asking, Gap, GapState, Held, Outcome, Point, Reason
 from whatsapp_backend.rules import requests
-from whatsapp_backend.rules.requests import Budget, Outcome
+from whatsapp_backend.rules.requests import Budget
 
 ANA, THREAD, JID, LID = "account_test_0a", "threads/t", "15550001111@s.whatsapp.net", "88000000001111@lid"
 BUDGET = Budget(page=20, thread=100, spacing_ms=2_000)
@@ -147,13 +147,14 @@ def test_any_answer_ends_the_row():
 
 def test_requests_are_spaced():
     asking = Asking(account=ANA, asked_at_ms=10_000)
-    assert not requests.may_ask(asking, BUDGET, 11_999)
-    assert requests.may_ask(asking, BUDGET, 12_000)
+    assert requests.rest_ms(asking, BUDGET, 11_500) == 500
+    assert requests.rest_ms(asking, BUDGET, 12_000) == 0
 
 
 def test_a_clock_that_was_set_back_stops_nothing_for_ever():
     asking = Asking(account=ANA, asked_at_ms=10**9, paused_until_ms=10**9)
-    assert requests.may_ask(asking, BUDGET, 5_000)
+    assert requests.rest_ms(asking, BUDGET, 5_000) == 0
+    assert not requests.is_paused(asking, 5_000)
 
 
 def test_the_newest_gap_is_filled_first_and_deep_history_last():

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from whatsapp_backend.app import run_policies, run_ticks
 from whatsapp_backend.errors import OperatorMustAct
 from whatsapp_backend.settings import Settings, SettingsInvalid, load
-from whatsapp_backend.settings.table import RETIRED, VARIABLES
+from whatsapp_backend.settings.table import BACKFILL, RECENT_SYNC, RETIRED, VARIABLES
 
 HOME = {"HOME": "/home/operator"}
 
@@ -59,6 +60,8 @@ def test_defaults_are_those_of_the_runbook_and_the_design():
     assert (settings.auto_repair_enabled, settings.auto_repair_threads_per_run) == (True, 200)
     assert settings.auto_repair_cooldown_s == 3600
     assert settings.connect_timeout_s == 60
+    assert (settings.history_timeout_s, settings.history_spacing_s, settings.history_retry_in_ms) == (45, 3, False)
+    assert settings.quiet_hours is None
     assert (settings.journal_retention_days, settings.mirror_days) == (30, 30)
     assert settings.sync_full_history
     assert not settings.history_sync_dry_run
@@ -108,6 +111,12 @@ def test_defaults_are_those_of_the_runbook_and_the_design():
         ({"WHATSAPP_BACKFILL_MESSAGES_PER_THREAD": "0"}, "backfill_page_size", 1),
         ({"WHATSAPP_BACKFILL_COUNT": "7"}, "backfill_page_size", 7),
         ({"WHATSAPP_CONNECT_TIMEOUT_MS": "1500"}, "connect_timeout_s", 1.5),
+        ({"WHATSAPP_HISTORY_TIMEOUT_MS": "1000"}, "history_timeout_s", 1),
+        ({"WHATSAPP_HISTORY_TIMEOUT_MS": "120000"}, "history_timeout_s", 120),
+        ({"WHATSAPP_HISTORY_SPACING_MS": "0"}, "history_spacing_s", 0),
+        ({"WHATSAPP_HISTORY_RETRY_IN_MILLISECONDS": "yes"}, "history_retry_in_ms", True),
+        ({"WHATSAPP_QUIET_HOURS": "22:00-06:00"}, "quiet_hours", (1320, 360)),
+        ({"WHATSAPP_QUIET_HOURS": " 00:00-23:59 "}, "quiet_hours", (0, 1439)),
         ({"PORT": " 9000 "}, "port", 9000),
         ({"PORT": ""}, "port", 8080),
     ],
@@ -157,7 +166,7 @@ def test_every_problem_is_reported_at_once(tmp_path):
             "AUTO_BACKFILL_ENABLED": "maybe",
             "AUTO_BACKFILL_INTERVAL_MS": "NaN",
             "WHATSAPP_BACKFILL_INTERVAL_SECONDS": "300",
-            "WHATSAPP_HISTORY_SYNC_DRY_RUN": "true",
+            "WHATSAPP_HISTORY_SYNC_DRY_RUN": "maybe",
         },
         env_file=file,
         for_serving=True,
@@ -186,6 +195,31 @@ def test_the_error_text_lists_every_problem_and_blames_the_operator():
 @pytest.mark.parametrize("number", ["1e3", "12.5", "0x10", "١٢", "1_000", "300s", "99999999999999999999"])
 def test_numbers_that_are_none_are_refused(number):
     assert "RECENT_SYNC_INTERVAL_MS" in problems({"RECENT_SYNC_INTERVAL_MS": number})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("WHATSAPP_HISTORY_TIMEOUT_MS", "999"),
+        ("WHATSAPP_HISTORY_TIMEOUT_MS", "120001"),
+        ("WHATSAPP_HISTORY_TIMEOUT_MS", "45s"),
+        ("WHATSAPP_HISTORY_SPACING_MS", "-1"),
+        ("WHATSAPP_HISTORY_SPACING_MS", "600001"),
+        ("WHATSAPP_HISTORY_RETRY_IN_MILLISECONDS", "ms"),
+        *(
+            ("WHATSAPP_QUIET_HOURS", hours)
+            for hours in ("22-6", "22:00", "22:00-6:00", "24:00-06:00", "22:60-06:00", "22:00 - 06:00", "٢٢:00-06:00")
+        ),
+    ],
+)
+def test_how_the_phone_is_asked_cannot_be_set_to_anything(name, text):
+    assert set(problems({name: text})) == {name}
+
+
+def test_quiet_hours_that_begin_when_they_end_could_be_all_day_or_never():
+    found = problems({"WHATSAPP_QUIET_HOURS": "22:00-22:00", "WHATSAPP_HISTORY_TIMEOUT_MS": "0"})
+    assert "two different times" in found["WHATSAPP_QUIET_HOURS"]
+    assert "WHATSAPP_HISTORY_TIMEOUT_MS" in found
 
 
 @pytest.mark.parametrize(
@@ -371,6 +405,188 @@ def test_recent_sync_must_look_back_at_least_one_interval():
     assert "RECENT_SYNC_INTERVAL_MS" in found["RECENT_SYNC_LOOKBACK_MS"]
 
 
+class NoRuns:
+    recent_sync_tick = backfill_tick = sweep = None
+
+
+def of_runs(environ):
+    """What runs are made of with these settings, by dotted names."""
+    settings = load(HOME | environ)
+    policies, ticks = run_policies(settings), run_ticks(settings, NoRuns())
+    told = {f"every.{name}": seconds for name, (_, seconds) in ticks.items()}
+    for kind, policy in policies.items():
+        parts = {"": policy, "pace.": policy.pace, "limits.": policy.limits}
+        for prefix, part in parts.items():
+            told |= {f"{kind}.{prefix}{f.name}": getattr(part, f.name) for f in dataclasses.fields(part)}
+    return told
+
+
+DAY_MS = 86_400_000
+IN_RUNS = [
+    ("WHATSAPP_AUTO_BACKFILL_ENABLED", "no", "backfill.enabled", False),
+    ("AUTO_BACKFILL_ENABLED", "0", "backfill.enabled", False),
+    ("WHATSAPP_BACKFILL_INTERVAL_SECONDS", "300", "every.backfill", 300),
+    ("AUTO_BACKFILL_INTERVAL_MS", "90000", "every.backfill", 90),
+    ("WHATSAPP_BACKFILL_COOLDOWN_MINUTES", "90", "backfill.pace.cooldown_ms", 5_400_000),
+    ("AUTO_BACKFILL_COOLDOWN_MINUTES", "30", "backfill.pace.cooldown_ms", 1_800_000),
+    ("AUTO_BACKFILL_COOLDOWN_SUCCESS_MS", "21600000", "backfill.pace.cooldown_ms", 21_600_000),
+    ("AUTO_BACKFILL_ATTEMPT_BACKOFF_MS", "0", "backfill.pace.backoff_ms", 0),
+    ("AUTO_BACKFILL_LEASE_MS", "30000", "backfill.lock_life_s", 30),
+    ("AUTO_BACKFILL_MAX_ACCOUNTS_PER_TICK", "3", "backfill.pace.per_tick", 3),
+    ("WHATSAPP_BACKFILL_CONCURRENCY", "5", "backfill.slots", 5),
+    ("AUTO_BACKFILL_MAX_CONCURRENCY", "1", "backfill.slots", 1),
+    ("WHATSAPP_BACKFILL_THREADS", "10000", "backfill.limits.threads", 10_000),
+    ("WHATSAPP_BACKFILL_COUNT", "7", "backfill.limits.thread", 7),
+    ("WHATSAPP_BACKFILL_COUNT", "7", "backfill.limits.page", 7),
+    ("WHATSAPP_BACKFILL_MESSAGES_PER_THREAD", "50", "backfill.limits.page", 50),
+    ("WHATSAPP_BACKFILL_MAX_DAYS", "90", "backfill.dig_ms", 90 * DAY_MS),
+    ("RECENT_SYNC_ENABLED", "off", "recent_sync.enabled", False),
+    ("RECENT_SYNC_INTERVAL_MS", "60000", "every.recent-sync", 60),
+    ("RECENT_SYNC_LOOKBACK_MS", "86400000", "recent_sync.limits.lookback_ms", DAY_MS),
+    ("RECENT_SYNC_MAX_THREADS", "100", "recent_sync.limits.threads", 100),
+    ("RECENT_SYNC_MAX_MESSAGES_PER_THREAD", "50", "recent_sync.limits.page", 50),
+    ("RECENT_SYNC_MAX_MESSAGES_PER_THREAD", "50", "recent_sync.limits.thread", 50),
+    ("RECENT_SYNC_MAX_CONCURRENCY", "2", "recent_sync.slots", 2),
+    ("RECENT_SYNC_LEASE_MS", "60000", "recent_sync.lock_life_s", 60),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "what", "value"), IN_RUNS)
+def test_every_variable_of_runs_changes_how_they_are_made(name, text, what, value):
+    assert of_runs({})[what] != value
+    assert of_runs({name: text})[what] == value
+
+
+@pytest.mark.parametrize(
+    ("environ", "what", "value"),
+    [
+        ({"WHATSAPP_AUTO_BACKFILL_ENABLED": "yes", "AUTO_BACKFILL_ENABLED": "no"}, "backfill.enabled", False),
+        ({"WHATSAPP_AUTO_BACKFILL_ENABLED": "no", "AUTO_BACKFILL_ENABLED": "yes"}, "backfill.enabled", False),
+        ({"WHATSAPP_BACKFILL_INTERVAL_SECONDS": "0", "AUTO_BACKFILL_INTERVAL_MS": "90000"}, "every.backfill", 90),
+        ({"WHATSAPP_BACKFILL_COOLDOWN_MINUTES": "0"}, "backfill.pace.cooldown_ms", 3_600_000),
+        (
+            {"WHATSAPP_BACKFILL_COOLDOWN_MINUTES": "1", "AUTO_BACKFILL_COOLDOWN_MINUTES": "2"},
+            "backfill.pace.cooldown_ms",
+            60_000,
+        ),
+        (
+            {"AUTO_BACKFILL_COOLDOWN_MINUTES": "-1", "AUTO_BACKFILL_COOLDOWN_SUCCESS_MS": "5000"},
+            "backfill.pace.cooldown_ms",
+            5_000,
+        ),
+        ({"WHATSAPP_BACKFILL_CONCURRENCY": "0", "AUTO_BACKFILL_MAX_CONCURRENCY": "7"}, "backfill.slots", 7),
+        (
+            {"WHATSAPP_BACKFILL_COUNT": "10", "WHATSAPP_BACKFILL_MESSAGES_PER_THREAD": "30"},
+            "backfill.limits.page",
+            10,
+        ),
+        ({"WHATSAPP_BACKFILL_MESSAGES_PER_THREAD": "999"}, "backfill.limits.page", 50),
+        ({"RECENT_SYNC_MAX_THREADS": "-3"}, "recent_sync.limits.threads", 1),
+        ({"RECENT_SYNC_MAX_THREADS": "999"}, "recent_sync.limits.threads", 100),
+        ({"RECENT_SYNC_MAX_MESSAGES_PER_THREAD": "999"}, "recent_sync.limits.thread", 50),
+        ({"RECENT_SYNC_INTERVAL_MS": "60000", "RECENT_SYNC_LOOKBACK_MS": "60000"}, "every.recent-sync", 60),
+    ],
+)
+def test_variables_of_runs_that_say_different_things(environ, what, value):
+    assert of_runs(environ)[what] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("WHATSAPP_AUTO_BACKFILL_ENABLED", ["maybe", "2"]),
+        ("AUTO_BACKFILL_ENABLED", ["enabled", "-"]),
+        ("WHATSAPP_BACKFILL_INTERVAL_SECONDS", ["86401", "NaN", "12 min"]),
+        ("AUTO_BACKFILL_INTERVAL_MS", ["0", "999", "-1", "86400001"]),
+        ("WHATSAPP_BACKFILL_COOLDOWN_MINUTES", ["43201", "1h"]),
+        ("AUTO_BACKFILL_COOLDOWN_MINUTES", ["43201", "0.5"]),
+        ("AUTO_BACKFILL_COOLDOWN_SUCCESS_MS", ["-1", "2592000001"]),
+        ("AUTO_BACKFILL_ATTEMPT_BACKOFF_MS", ["-1", "86400001"]),
+        ("AUTO_BACKFILL_LEASE_MS", ["29999", "0", "86400001"]),
+        ("AUTO_BACKFILL_MAX_ACCOUNTS_PER_TICK", ["0", "1001", "all"]),
+        ("WHATSAPP_BACKFILL_CONCURRENCY", ["101", "two"]),
+        ("AUTO_BACKFILL_MAX_CONCURRENCY", ["0", "101"]),
+        ("WHATSAPP_BACKFILL_THREADS", ["0", "10001"]),
+        ("WHATSAPP_BACKFILL_COUNT", ["0", "100001"]),
+        ("WHATSAPP_BACKFILL_MESSAGES_PER_THREAD", ["many"]),
+        ("WHATSAPP_BACKFILL_MAX_DAYS", ["0", "3651", "-1"]),
+        ("RECENT_SYNC_ENABLED", ["ja"]),
+        ("RECENT_SYNC_INTERVAL_MS", ["999", "86400001"]),
+        ("RECENT_SYNC_LOOKBACK_MS", ["999", "2592000001", "119999"]),
+        ("RECENT_SYNC_MAX_THREADS", ["some"]),
+        ("RECENT_SYNC_MAX_MESSAGES_PER_THREAD", ["1.5"]),
+        ("RECENT_SYNC_MAX_CONCURRENCY", ["0", "101"]),
+        ("RECENT_SYNC_LEASE_MS", ["29999", "86400001"]),
+    ],
+)
+def test_variables_of_runs_that_are_wrong_are_named(name, wrong):
+    for text in wrong:
+        assert set(problems({name: text})) == {name}
+
+
+def test_every_variable_of_runs_is_in_use_and_in_these_tables():
+    variables = (*BACKFILL, *RECENT_SYNC)
+    assert all(variable.used for variable in variables)
+    assert {name for name, *_ in IN_RUNS} == {name.name for variable in variables for name in variable.names}
+
+
 @pytest.mark.parametrize("name", ["a/b", ".hidden", "__x__", "x" * 129])
 def test_instance_names_that_cannot_be_a_document_id_are_refused(name):
     assert "INSTANCE_ID" in problems({"INSTANCE_ID": name})
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, (True, 200, 3600)),
+        ({"AUTO_REPAIR_THREADS_ENABLED": "No"}, (False, 200, 3600)),
+        ({"AUTO_REPAIR_THREADS_LIMIT_PER_RUN": "1"}, (True, 1, 3600)),
+        ({"AUTO_REPAIR_THREADS_LIMIT_PER_RUN": "501"}, (True, 500, 3600)),
+        ({"AUTO_REPAIR_THREADS_LIMIT_PER_RUN": "-3"}, (True, 1, 3600)),
+        ({"AUTO_REPAIR_COOLDOWN_MINUTES": "0"}, (True, 200, 3600)),
+        ({"AUTO_REPAIR_COOLDOWN_MINUTES": "1"}, (True, 200, 60)),
+        ({"AUTO_REPAIR_COOLDOWN_MINUTES": "43200"}, (True, 200, 2_592_000)),
+    ],
+)
+def test_values_of_repair(environ, expected):
+    settings = load(HOME | environ)
+    assert (
+        settings.auto_repair_enabled,
+        settings.auto_repair_threads_per_run,
+        settings.auto_repair_cooldown_s,
+    ) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("AUTO_REPAIR_THREADS_ENABLED", "maybe"),
+        ("AUTO_REPAIR_THREADS_LIMIT_PER_RUN", "many"),
+        ("AUTO_REPAIR_THREADS_LIMIT_PER_RUN", "1.5"),
+        ("AUTO_REPAIR_COOLDOWN_MINUTES", "1h"),
+        ("AUTO_REPAIR_COOLDOWN_MINUTES", "43201"),
+        ("WHATSAPP_HISTORY_SYNC_DRY_RUN", "dry"),
+        ("WHATSAPP_HISTORY_SYNC_DRY_RUN", "2"),
+    ],
+)
+def test_values_that_repair_and_the_dry_run_refuse(name, text):
+    assert set(problems({name: text})) == {name}
+
+
+def test_repair_as_the_environment_and_the_file_contradict_each_other(tmp_path):
+    file = tmp_path / "env"
+    file.write_text("AUTO_REPAIR_THREADS_ENABLED=true\nWHATSAPP_HISTORY_SYNC_DRY_RUN=true\n")
+    environ = HOME | {"AUTO_REPAIR_THREADS_ENABLED": "false", "WHATSAPP_HISTORY_SYNC_DRY_RUN": "off"}
+    settings = load(environ, file)
+    assert (settings.auto_repair_enabled, settings.history_sync_dry_run) == (False, False)
+
+
+@pytest.mark.parametrize("more", [{}, {"WHATSAPP_SYNC_FULL_HISTORY": "false"}])
+def test_a_dry_run_is_warned_of_so_that_nobody_forgets_it(more):
+    """Also where less history is asked for: the phone sends some of it anyway."""
+    settings = load(HOME | {"WHATSAPP_HISTORY_SYNC_DRY_RUN": "1"} | more)
+    assert settings.history_sync_dry_run
+    assert settings.sync_full_history is not bool(more)
+    (warning,) = settings.warnings
+    assert warning.startswith("WHATSAPP_HISTORY_SYNC_DRY_RUN is on")
+    assert [policy.enabled for policy in run_policies(settings).values()] == [False, False]

@@ -74,7 +74,7 @@ def resync_request(body: dict[str, Any], now_ms: int) -> AskedRun:
 
 
 def history_request(body: dict[str, Any]) -> dict[str, Any]:
-    """What `HistoryFetcher.fetch` wants: `chat`, `anchor` {id, fromMe, participant?}, `time` (s), `count` (1 to 50)."""
+    """What `Asker.fetch` wants: `chat`, `anchor` {id, fromMe, participant?}, `time` (s), `count` (1 to 50)."""
     anchor = body.get("anchor")
     anchor = anchor if isinstance(anchor, dict) else {}
     participant = anchor.get("participant")

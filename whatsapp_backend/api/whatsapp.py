@@ -14,11 +14,10 @@ from whatsapp_backend.api.values import iso, shown
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.moments import at_ms
 from whatsapp_backend.errors import CommandFailed, CommandTimedOut
-from whatsapp_backend.flows.fetch import HistoryFetcher
+from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.ports import DocumentQueries, DocumentStore
 from whatsapp_backend.rules.document_ids import is_document_id, thread_path
 
-_PHONE_S = 60.0
 _THREAD_ORDERS = ("lastMessageAt",)
 _MESSAGE_ORDERS = ("createdAt", "tsClient")
 _WAITING = ("needs_qr", "logged_out", "disconnected")
@@ -47,12 +46,12 @@ class WhatsApp:
         self,
         *,
         desk: AccountDesk,
-        fetcher: HistoryFetcher,
+        asker: Asker,
         documents: DocumentStore,
         queries: DocumentQueries,
         namespace: str,
     ) -> None:
-        self._fetcher = fetcher
+        self._asker = asker
         self._desk = desk
         self._documents = documents
         self._queries = queries
@@ -112,7 +111,7 @@ class WhatsApp:
         view = self._known(request)
         wanted = history_request(await json_object(request))
         try:
-            page = await self._fetcher.fetch(view.account, **wanted, timeout_s=_PHONE_S)
+            page = await self._asker.fetch(view.account, **wanted)
         except CommandTimedOut as error:
             return failure(request, 504, "phone_unreachable", str(error))
         except CommandFailed as error:

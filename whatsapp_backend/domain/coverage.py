@@ -257,6 +257,30 @@ class Asked:
     older: int = 0
 
 
+class Outcome(enum.Enum):
+    """What came of a request."""
+
+    NO_ANSWER = enum.auto()
+    EMPTY = enum.auto()
+    """It answered, and had nothing."""
+    PAGE = enum.auto()
+    COMPLETE = enum.auto()
+    """It said that there is nothing older."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of a request, once all of it has landed. Of `fetched` messages `stored` were new; `end` is the phone's
+    word on what is left."""
+
+    account: str
+    request: str
+    outcome: Outcome
+    fetched: int
+    stored: int
+    end: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerChange:
     """What a window, a connection or an answer changed, to be made durable in one transaction."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whatsapp_backend.domain.coverage import LedgerChange
+from whatsapp_backend.domain.holding import Foreseen
 from whatsapp_backend.domain.surveys import Adopted, Survey
 
 
@@ -144,6 +145,11 @@ class Progress:
     """Kept before threads that `moved` take their messages along: the one they go to needs a coverage."""
     parked: tuple[tuple[int, int, str, str], ...] = ()
     """(seq, part, account, reason)"""
+    held_back: tuple[tuple[int, str], ...] = ()
+    """(seq, account): in no document, until it is released."""
+    foreseen: tuple[Foreseen, ...] = ()
+    released: tuple[int, ...] = ()
+    """Seqs of what was held back and has landed."""
     adopted: tuple[Adopted, ...] = ()
     survey: Survey | None = None
     """Between two threads, messages that lie at their own places are forgotten."""

@@ -64,6 +64,10 @@ class AccountDocuments:
             waiting = self._pending.get(account, {}).get(_COUNT, 0)
             self._note(account, {**fields, _COUNT: fields[_COUNT] + waiting})
 
+    def tell(self, account: str, fields: Mapping[str, Any]) -> None:
+        """These fields of an account's document are to be written."""
+        self._note(account, fields)
+
     async def run(self) -> None:
         """Write what is due until cancelled."""
         while True:

@@ -6,7 +6,7 @@ connected is not asked; what is too old is given up all the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import orjson
 import structlog
@@ -28,12 +28,19 @@ _LATER = frozenset({"not-open", "not-started", "timeout"})
 
 
 class Collector:
-    """Does one round whenever it is nudged."""
+    """Does one round whenever it is nudged. `forgive` returns when the ledger waits for a message no longer."""
 
     def __init__(
-        self, debts: Debts, gateway: Gateway, clock: Clock, *, views: Callable[[], Iterable[AccountView]]
+        self,
+        debts: Debts,
+        gateway: Gateway,
+        clock: Clock,
+        *,
+        views: Callable[[], Iterable[AccountView]],
+        forgive: Callable[[Debt], Awaitable[None]],
     ) -> None:
         self._debts = debts
+        self._forgive = forgive
         self._gateway = gateway
         self._clock = clock
         self._views = views
@@ -53,6 +60,7 @@ class Collector:
         wanted: list[Debt] = []
         for debt in due:
             if is_too_old(debt, now_ms):
+                await self._forgive(debt)  # first: after a crash in between it is given up again
                 done.append(given_up(debt, now_ms))
             else:
                 wanted.append(debt)

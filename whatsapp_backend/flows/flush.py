@@ -13,8 +13,9 @@ from whatsapp_backend.clock import Clock
 from whatsapp_backend.domain.mirror import Gathered, Progress
 from whatsapp_backend.domain.writes import Document, Result, Write
 from whatsapp_backend.flows.land import Lander
+from whatsapp_backend.flows.schema_guard import SchemaGuard
 from whatsapp_backend.ports import Mirror
-from whatsapp_backend.rules import gathering
+from whatsapp_backend.rules import gathering, repairing
 
 log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ class Flush:
         self._consumer = consumer
         self._lander = lander
         self._clock = clock
+        self._guard = SchemaGuard(clock)
         self._dirty: dict[str, float] = {}
         """Path of a dirty document → when it became dirty."""
         self._written: dict[str, float] = {}
@@ -128,6 +130,9 @@ class Flush:
         if not conflicting:
             return []
         found = await self._lander.read([row.path for row in conflicting])
+        for row in conflicting:
+            if row.updated_at_ns is not None and row.path in found:  # it had all of it when we wrote it
+                self._guard.saw(row.account, repairing.lost(row, found[row.path].fields))
         merged = [_merged(row, found.get(row.path)) for row in conflicting]
         await self._keep(merged)
         return merged

@@ -18,7 +18,7 @@ from whatsapp_backend.domain.frames import Find, Get, State
 from whatsapp_backend.domain.journal import Commit
 from whatsapp_backend.errors import ProtocolError, StoreRefused, StoreUnwell
 from whatsapp_backend.flows.connect import Connector
-from whatsapp_backend.flows.fetch import HistoryFetcher
+from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.ports import Gateway, Journal, KeyStore
 from whatsapp_backend.rules.reconnect import PROTOCOL
 
@@ -35,7 +35,7 @@ class Ingest:
         keys: KeyStore,
         gateway: Gateway,
         connector: Connector,
-        fetcher: HistoryFetcher,
+        asker: Asker,
         on_journaled: Callable[[], None],
         tasks: asyncio.TaskGroup,
     ) -> None:
@@ -43,7 +43,7 @@ class Ingest:
         self._keys = keys
         self._gateway = gateway
         self._connector = connector
-        self._fetcher = fetcher
+        self._asker = asker
         self._on_journaled = on_journaled
         self._tasks = tasks
 
@@ -85,7 +85,7 @@ class Ingest:
         self._gateway.answer_commit(commit.account, commit.id)
         if seqs:
             self._on_journaled()
-            self._fetcher.on_journaled(commit.account, commit.entries)
+            self._asker.on_journaled(commit.account, commit.entries)
 
     async def _get(self, get: Get) -> None:
         try:

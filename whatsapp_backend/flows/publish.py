@@ -13,25 +13,32 @@ writer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
+import orjson
 import structlog
 
 from whatsapp_backend.clock import Clock, within
+from whatsapp_backend.domain.coverage import Answer
 from whatsapp_backend.domain.events import Event, MessageSeen
 from whatsapp_backend.domain.journal import Entry
-from whatsapp_backend.domain.mirror import Progress
+from whatsapp_backend.domain.mirror import Debt, Progress
+from whatsapp_backend.domain.repairs import Correction
 from whatsapp_backend.errors import StoreUnwell
+from whatsapp_backend.flows.correct import Correct
 from whatsapp_backend.flows.flush import Flush
+from whatsapp_backend.flows.hold_back import HoldBack
 from whatsapp_backend.flows.identify import identified
-from whatsapp_backend.flows.land import Lander
+from whatsapp_backend.flows.land import Landed, Lander
 from whatsapp_backend.flows.late import Late
+from whatsapp_backend.flows.reckon import Reckoned, Reckoner
 from whatsapp_backend.flows.survey import Surveyor
 from whatsapp_backend.flows.unite import Unite
-from whatsapp_backend.flows.window import WindowLander
-from whatsapp_backend.ports import Consumers, DocumentQueries, Identities, Journal, Mirror
+from whatsapp_backend.flows.window import WindowLanded, WindowLander
+from whatsapp_backend.ports import Consumers, DocumentQueries, HeldHistory, Identities, Journal, Ledger, Mirror
 from whatsapp_backend.rules.content import NOTHING
+from whatsapp_backend.rules.coverage.threads import forgiven, reset
 from whatsapp_backend.rules.interpret import events_of
 
 log = structlog.get_logger()
@@ -91,10 +98,14 @@ class Publisher:
         mirror: Mirror,
         identities: Identities,
         consumers: Consumers,
+        ledger: Ledger,
         lander: Lander,
         clock: Clock,
         on_published: Callable[[Published], None],
+        on_answered: Callable[[Answer], None] = lambda _: None,
         queries: DocumentQueries,
+        held: HeldHistory,
+        dry_run: bool = False,
         survey: bool = True,
     ) -> None:
         self._journal = journal
@@ -105,6 +116,8 @@ class Publisher:
         self._on_published = on_published
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
+        self._on_answered = on_answered
+        self._reckoner = Reckoner(ledger, clock)
         self._windows = WindowLander(mirror, queries, lander, clock)
         self._flush = Flush(mirror=mirror, lander=lander, clock=clock, keep=self._advance, consumer=CONSUMER)
         self._unite = Unite(
@@ -112,10 +125,16 @@ class Publisher:
             identities=identities,
             lander=lander,
             windows=self._windows,
+            ledger=ledger,
+            settle=self._reckoner.want,
             keep=self._keep,
             consumer=CONSUMER,
         )
         self._late = Late(mirror=mirror, windows=self._windows, clock=clock, keep=self._keep, consumer=CONSUMER)
+        self._holding = HoldBack(
+            held, mirror, identities, clock, keep=self._advance, consumer=CONSUMER, dry_run=dry_run
+        )
+        self._correct = Correct(mirror=mirror, keep=self._keep, consumer=CONSUMER)
         self._surveyor = survey and Surveyor(
             queries=queries,
             mirror=mirror,
@@ -130,6 +149,11 @@ class Publisher:
 
     def nudge(self) -> None:
         """Look again soon."""
+        self._wake.set()
+
+    def correct(self, corrections: Iterable[Correction]) -> None:
+        """Put these rows right, where they have not changed meanwhile, and their documents after them."""
+        self._correct.add(corrections)
         self._wake.set()
 
     async def run(self) -> None:
@@ -158,8 +182,11 @@ class Publisher:
         while await self._window(backlog):
             await self._flush.due(backlog=True)
             if began - rested >= _REST_S:  # traffic that never ends must not keep the rest from its turn
+                await self._reckoner.step(self._reckoned)
                 await self._unite.step()
                 await self._late.due()
+                await self._release()
+                await self._correct.step()
                 rested = self._clock.monotonic_s()
             await self._clock.sleep(max(0.0, began + _PACE_S - self._clock.monotonic_s()))
             began = self._clock.monotonic_s()
@@ -171,15 +198,16 @@ class Publisher:
 
     async def _rest(self) -> float | None:
         """What is not urgent. Returns the seconds until there is more to do, None when there is nothing."""
-        if await self._unite.step():
+        if await self._reckoner.step(self._reckoned) or await self._unite.step() or await self._release():
             self._wake.set()
+        await self._correct.step()
         waits_s = [await self._late.due(), await self._flush.due(backlog=False)]
         return min((wait_s for wait_s in waits_s if wait_s is not None), default=None)
 
     async def drained(self) -> None:
         """Return when everything journaled has landed, threads included."""
         end = await self._journal.end()
-        while self.position < end or self._flush.waiting:
+        while self.position < end or self._correct.waiting or self._flush.waiting:
             self._idle.clear()
             self._flush.hurry()
             self._wake.set()
@@ -190,7 +218,8 @@ class Publisher:
         self._late.hurry()
         while True:
             await self.drained()
-            if not self._unite.waiting and not self._late.waiting:
+            settling = (self._unite, self._late, self._reckoner, self._holding)
+            if not any(flow.waiting for flow in settling):
                 return
             self._late.hurry()
             self._idle.clear()
@@ -202,16 +231,30 @@ class Publisher:
         entries = await self._journal.read(after=self.position, limit=_WINDOW_ENTRIES, max_bytes=_WINDOW_BYTES)
         if not entries:
             return False
-        published = await self.land_entries(entries, cursor=entries[-1].seq)
+        await self._survey(entries)  # what it finds is known, also to a dry run
+        passed = await self._holding.passed(entries)
+        published = await self.land_entries(passed, cursor=entries[-1].seq)
         self.position = entries[-1].seq
         backlog.add(published)
         self._on_published(published)
         return True
 
-    async def land_entries(self, entries: Sequence[Entry], *, cursor: int = 0) -> Published:
-        """Land these entries, whatever landed before; a cursor beyond where we are follows."""
+    async def _release(self) -> bool:
+        """Land some of what an earlier life held back. False when nothing is left."""
+        entries = await self._holding.next_held()
+        if entries:
+            published = await self.land_entries(entries)
+            await self._holding.release(entries)
+            self._on_published(published)
+        return bool(entries)
+
+    async def _survey(self, entries: Sequence[Entry]) -> None:
         if self._surveyor:
             await self._surveyor.ensure(entry.account for entry in entries)
+
+    async def land_entries(self, entries: Sequence[Entry], *, cursor: int = 0) -> Published:
+        """Land these entries, whatever landed before; a cursor beyond where we are follows."""
+        await self._survey(entries)
         told: list[Event] = []
         breath = _BREATH
         for entry in entries:
@@ -220,8 +263,16 @@ class Publisher:
                 breath += _BREATH
                 await self._clock.sleep(0)
         events, aliases = await identified(told, self._identities)
-        window, progress = await self._windows.land(events, consumer=CONSUMER, cursor=cursor, aliases=aliases)
+        window, progress = await self._windows.land(
+            events,
+            lambda landed: self._reckoner.of_window(entries, events, landed),
+            consumer=CONSUMER,
+            cursor=cursor,
+            aliases=aliases,
+        )
         await self._keep(progress)
+        for answer in window.answers:
+            self._on_answered(answer)
         seen = [event for event in events if isinstance(event, MessageSeen) and event.content.kind != NOTHING]
         skipped = window.landed.unchanged
         return Published(
@@ -231,6 +282,38 @@ class Publisher:
             processed=len(window.landed.there) - skipped,
             skipped=skipped,
         )
+
+    async def settle(self, threads: Iterable[str]) -> None:
+        """Return when the gaps of these threads have been worked out anew, from what the connections claim by now."""
+        settled = self._reckoner.want(threads)
+        self._wake.set()
+        await settled
+
+    def settle_since(self, account: str, since_ms: int) -> None:
+        """The same, some time soon, for gaps of an account with a message above them after this moment."""
+        self._reckoner.want_since(account, since_ms)
+        self._wake.set()
+
+    async def distrust(self, thread: str) -> None:
+        """Believe nothing of what is known of a thread until now: an operator says so."""
+        now_ms = self._clock.wall_ms()
+        changed = self._reckoner.change(thread, lambda coverage: reset(coverage, now_ms))
+        self._wake.set()
+        await changed
+
+    async def forgive(self, debt: Debt) -> None:
+        """A message that is owed will never come."""
+        message_id = str(orjson.loads(debt.key)["id"])
+        thread = "/".join(debt.path.split("/")[:2])
+        changed = self._reckoner.change(thread, lambda coverage: forgiven(coverage, message_id))
+        self._wake.set()
+        await changed
+
+    async def _reckoned(self, reckoned: Reckoned) -> None:
+        progress = await self._windows.progress_of(
+            (), WindowLanded(Landed()), consumer=CONSUMER, covered=reckoned.threads
+        )
+        await self._keep(replace(progress, ledger=reckoned.change))
 
     async def _keep(self, progress: Progress) -> None:
         await self._advance(progress)

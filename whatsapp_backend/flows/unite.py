@@ -11,12 +11,14 @@ from dataclasses import replace
 
 import structlog
 
+from whatsapp_backend.domain.coverage import ENDLESS_MS, Coverage, LedgerChange
 from whatsapp_backend.domain.mirror import Alias, Gathered, Moved, Nameless, Progress
 from whatsapp_backend.domain.states import MessageState
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.window import WindowLander
-from whatsapp_backend.ports import Identities, Mirror
+from whatsapp_backend.ports import Identities, Ledger, Mirror
 from whatsapp_backend.rules import contacts, gathering, landing, messages, threads
+from whatsapp_backend.rules.coverage.threads import united
 from whatsapp_backend.rules.document_ids import contact_path, message_path, thread_id, thread_path
 from whatsapp_backend.rules.gathering import State
 from whatsapp_backend.rules.identity import canonical_jid, is_lid
@@ -28,6 +30,7 @@ log = structlog.get_logger()
 _DOCUMENTS = 100
 """So many at a time: new messages wait no longer than that takes."""
 _PEOPLE = 50
+_ALL_OF_TIME = (0, ENDLESS_MS)
 
 
 class Unite:
@@ -40,6 +43,8 @@ class Unite:
         identities: Identities,
         lander: Lander,
         windows: WindowLander,
+        ledger: Ledger,
+        settle: Callable[[Iterable[str]], object],
         keep: Callable[[Progress], Awaitable[None]],
         consumer: str,
     ) -> None:
@@ -47,6 +52,8 @@ class Unite:
         self._identities = identities
         self._lander = lander
         self._windows = windows
+        self._ledger = ledger
+        self._settle = settle
         self._keep = keep
         self._consumer = consumer
         self.waiting = True
@@ -143,15 +150,27 @@ class Unite:
         if row := found.get(person):
             taken.append(replace(contacts.loaded(row.state), jid=alias.pn, lid=alias.lid))
         rows = await self._taken(taken)
+        covered = await self._covered(alias, old, new)
         await self._keep(
             Progress(
                 consumer=self._consumer,
                 gathered=(*redirected, *rows),
-                moved=(Moved(path=old, to=new),) if redirected else (),
+                ledger=LedgerChange(coverages=covered),
+                moved=(Moved(path=old, to=new),) if redirected or covered else (),
                 read=tuple((new, threads.loaded(row.state).read_at_ms) for row in rows if row.path == new),
                 united=(alias,),
             )
         )
+        self._settle([new])
+
+    async def _covered(self, alias: Alias, old: str, new: str) -> tuple[Coverage, ...]:
+        """What is known of the history of both threads together."""
+        known = await self._ledger.coverages([old, new])
+        if old not in known:
+            return ()
+        into = known.get(new) or Coverage(account=alias.account, thread=new, jid=alias.pn)
+        empty = {thread: not (await self._ledger.around(thread, [_ALL_OF_TIME]))[0].inside for thread in (old, new)}
+        return (united(into, known[old], other_empty=empty[old], into_empty=empty[new]),)
 
     async def _taken(self, taken: Iterable[State]) -> list[Gathered]:
         by_path = gathering.gathered_by_path(taken)

@@ -6,16 +6,18 @@ What the documents hold after landing decides what follows: their threads, what 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from whatsapp_backend.clock import Clock
+from whatsapp_backend.domain.coverage import Answer
 from whatsapp_backend.domain.events import PARTS, Amended, ChatRead, Event, MessageSeen, Owed, Unreadable
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Nameless, Progress, Unread
-from whatsapp_backend.domain.states import MessageState
+from whatsapp_backend.domain.states import MessageState, ThreadState
 from whatsapp_backend.flows.land import Landed, Lander
+from whatsapp_backend.flows.reckon import Reckoned
 from whatsapp_backend.ports import DocumentQueries, Mirror
 from whatsapp_backend.rules import debts, gathering, landing, messages, threads
 from whatsapp_backend.rules.document_ids import thread_id, thread_path
@@ -27,6 +29,8 @@ log = structlog.get_logger()
 
 _LOOKED_BACK = 20
 """So many messages are looked through for the newest that shows."""
+Reckon = Callable[[Landed], Awaitable[Reckoned]]
+"""What the ledger makes of what landed."""
 _Parked = tuple[int, str, str]
 """(order, account, reason)"""
 
@@ -37,6 +41,8 @@ class WindowLanded:
 
     landed: Landed
     parked: list[_Parked] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    """What came of requests, to be told when it is durable."""
 
     @property
     def refused(self) -> frozenset[int]:
@@ -54,13 +60,16 @@ class WindowLander:
         self._clock = clock
 
     async def land(
-        self, events: Sequence[Event], *, consumer: str, cursor: int, aliases: tuple[Alias, ...] = ()
+        self, events: Sequence[Event], reckon: Reckon, *, consumer: str, cursor: int, aliases: tuple[Alias, ...] = ()
     ) -> tuple[WindowLanded, Progress]:
         """Land a window's events, which name people by their numbers."""
         arrivals = [landing.arrival_of(event) for event in events if isinstance(event, MessageSeen | Amended)]
         window = await self.land_arrivals(arrivals)
         window.parked += [(e.order, e.account, e.reason) for e in events if isinstance(e, Unreadable)]
-        progress = await self.progress_of(events, window, consumer=consumer)
+        reckoned = await reckon(window.landed)
+        window.answers = reckoned.answers
+        progress = await self.progress_of(events, window, consumer=consumer, covered=reckoned.threads)
+        progress = replace(progress, ledger=reckoned.change)
         parked = tuple((order // PARTS, order % PARTS, account, reason) for order, account, reason in window.parked)
         return window, replace(progress, cursor=cursor, aliases=aliases, parked=parked)
 
@@ -93,8 +102,15 @@ class WindowLander:
         waiting |= {one.path: one for one in landed.waiting}
         return landing.slots_for(arrivals, known, waiting)
 
-    async def progress_of(self, events: Sequence[Event], window: WindowLanded, *, consumer: str) -> Progress:
-        """What is to be remembered of what landed, and of what the events tell beside messages."""
+    async def progress_of(
+        self,
+        events: Sequence[Event],
+        window: WindowLanded,
+        *,
+        consumer: str,
+        covered: Iterable[ThreadState] = (),
+    ) -> Progress:
+        """What is to be remembered of what landed, and of what the events, or the ledger of threads, tell beside."""
         landed = window.landed
         owed = {event.order: event for event in events if isinstance(event, Owed)}
         unread = tuple(filter(None, map(_newly_unread, landed.there)))
@@ -102,6 +118,7 @@ class WindowLander:
         told = gathering.gathered_by_path(
             [
                 *gathering.states_told(events),
+                *covered,
                 *(threads.state_after(slot.outcome) for slot in landed.there if messages.is_here(slot.outcome)),
             ]
         )

@@ -22,6 +22,12 @@ def rules_of(path: str) -> Any:
     return contacts if path.startswith("contacts/") else threads
 
 
+def state_of_row(row: Gathered) -> State:
+    """The merge state in a row."""
+    state: State = rules_of(row.path).loaded(row.state)
+    return state
+
+
 def path_of(state: State) -> str:
     """Where the state's document lies."""
     if isinstance(state, ContactState):
@@ -71,7 +77,7 @@ def changed(incoming: Mapping[str, State], known: Mapping[str, Gathered]) -> lis
 
 def to_be_written(row: Gathered) -> Gathered:
     """The row, whose count of unread messages changed."""
-    return replace(row, dirty=row.dirty or is_document(rules_of(row.path).loaded(row.state)))
+    return replace(row, dirty=row.dirty or is_document(state_of_row(row)))
 
 
 def is_ahead(row: Gathered, changed: Iterable[MessageState]) -> bool:

@@ -6,11 +6,10 @@ page, until the message below it is met; deep history with the oldest message of
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from whatsapp_backend.domain.coverage import Asking, Due, Gap, GapState, Held, Point
+from whatsapp_backend.domain.coverage import Asked, Asking, Due, Gap, GapState, Held, Outcome, Point
 from whatsapp_backend.rules.coverage.ledger import NO_MORE
 
 LARGEST_PAGE = 50
@@ -20,19 +19,10 @@ _WAITS_MS = (10 * 60_000, 60 * 60_000, 6 * 60 * 60_000, 24 * 60 * 60_000)
 """How long a thread waits whose anchors got no answer; after the last one it is given up."""
 _FAILURES = 10
 _PAUSE_MS = 2 * 60 * 60_000
+_KEPT_MS = 14 * 24 * 60 * 60_000
+"""So long an answer may be on its way: then WhatsApp has forgotten it, too."""
 NO_ACCESS = 3
 """The phone's word that it has more and may not give it (`endOfHistoryTransferType`)."""
-
-
-class Outcome(enum.Enum):
-    """What came of a request."""
-
-    NO_ANSWER = enum.auto()
-    EMPTY = enum.auto()
-    """It answered, and had nothing."""
-    PAGE = enum.auto()
-    COMPLETE = enum.auto()
-    """It said that there is nothing older."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,15 +76,20 @@ def in_turn(gaps: Iterable[Gap]) -> list[Gap]:
     return sorted(gaps, key=lambda gap: (gap.below is None, -gap.above.ms, gap.thread, gap.number))
 
 
-def may_ask(asking: Asking, budget: Budget, now_ms: int) -> bool:
-    """Whether the account's phone may be asked now. A clock that was set back does not stop it for ever."""
+def rest_ms(asking: Asking, budget: Budget, now_ms: int) -> int:
+    """How long the phone rests from its last request. A clock that was set back does not stop it for ever."""
     since_ms = now_ms - asking.asked_at_ms
-    return not is_paused(asking, now_ms) and not 0 <= since_ms < budget.spacing_ms
+    return budget.spacing_ms - since_ms if 0 <= since_ms < budget.spacing_ms else 0
 
 
 def is_paused(asking: Asking, now_ms: int) -> bool:
     """Whether the phone is left alone because it did not answer."""
     return 0 < asking.paused_until_ms - now_ms <= _PAUSE_MS
+
+
+def is_forgotten(asked: Asked, now_ms: int) -> bool:
+    """Whether no answer to this request will come any more."""
+    return now_ms - asked.asked_at_ms > _KEPT_MS
 
 
 def outcome_of(older: int, end: int | None) -> Outcome:

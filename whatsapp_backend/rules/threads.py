@@ -76,6 +76,7 @@ def without_activity(state: ThreadState) -> ThreadState:
         read_at_ms=state.read_at_ms,
         anew=state.anew,
         redirect_to=state.redirect_to,
+        coverage=state.coverage,
     )
 
 
@@ -93,11 +94,13 @@ def merged(one: ThreadState, other: ThreadState) -> ThreadState:
     read_at_ms = max(one.read_at_ms, other.read_at_ms)
     redirect_to = max(one.redirect_to, other.redirect_to)
     anew = max(one.anew, other.anew)
-    if named is newest and (last_inbound_at_ms, read_at_ms, redirect_to, anew) == (
+    coverage = one.coverage if other.coverage is None else other.coverage
+    if named is newest and (last_inbound_at_ms, read_at_ms, redirect_to, anew, coverage) == (
         newest.last_inbound_at_ms,
         newest.read_at_ms,
         newest.redirect_to,
         newest.anew,
+        newest.coverage,
     ):
         return newest  # as in nearly all of a history: half the time of a window went into copies
     return replace(
@@ -109,6 +112,7 @@ def merged(one: ThreadState, other: ThreadState) -> ThreadState:
         read_at_ms=read_at_ms,
         redirect_to=redirect_to,
         anew=anew,
+        coverage=coverage,
     )
 
 
@@ -163,6 +167,10 @@ def _activity_fields(state: ThreadState) -> dict[str, Any]:
     if state.last_sender_name:
         fields["lastMessageSenderName"] = state.last_sender_name
         fields["clocks"]["lastName"] = state.last_name_order
+    if state.coverage:
+        fields["coverage"] = {**state.coverage}
+        if state.coverage["contiguousFromMs"] is not None and state.coverage["contiguousToMs"] is None:
+            fields["coverage"]["contiguousToMs"] = state.last_at_ms
     if state.last_inbound_at_ms:
         fields["lastInboundAt"] = at_ms(state.last_inbound_at_ms)
         fields["lastInboundAtMs"] = state.last_inbound_at_ms
@@ -187,7 +195,7 @@ def redirected(state: ThreadState, client_jid: str) -> tuple[ThreadState, Thread
 
 
 _LACKED_BY_SOME = frozenset({"lastMessageSenderName"})
-_ACTIVITY = _LACKED_BY_SOME | {
+ACTIVITY = _LACKED_BY_SOME | {
     "lastMessageAt",
     "lastMessageAtMs",
     "lastMessageId",
@@ -204,7 +212,7 @@ def deleted_when_absent(state: ThreadState) -> frozenset[str]:
 
     Other fields of the document (owner, archived, redirects) are other people's.
     """
-    return _ACTIVITY if state.anew else _LACKED_BY_SOME
+    return ACTIVITY if state.anew else _LACKED_BY_SOME
 
 
 def state_in(fields: Mapping[str, Any], ours: ThreadState) -> ThreadState:

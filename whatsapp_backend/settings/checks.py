@@ -19,12 +19,12 @@ def relations(values: Mapping[str, Any]) -> Iterator[Problem]:
             value=f"{lookback_s * 1000:.0f}",
             wanted=f"must be at least RECENT_SYNC_INTERVAL_MS ({interval_s * 1000:.0f}), or gaps slip through",
         )
-    if values.get("history_sync_dry_run"):
-        yield Problem(
-            variable="WHATSAPP_HISTORY_SYNC_DRY_RUN",
-            value="true",
-            wanted="must be off: this version has no dry run, so everything would be written",
-        )
+
+
+def remarks(values: Mapping[str, Any]) -> Iterator[str]:
+    """What is as it was asked for, and should not be forgotten."""
+    if values["history_sync_dry_run"]:
+        yield "WHATSAPP_HISTORY_SYNC_DRY_RUN is on: no history is written, also none that would close a gap"
 
 
 def serving(values: Mapping[str, Any]) -> Iterator[Problem]:

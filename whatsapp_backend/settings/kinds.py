@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 _ON = frozenset({"1", "true", "yes", "on"})
 _OFF = frozenset({"0", "false", "no", "off"})
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
+_TIME = "((?:[01][0-9]|2[0-3]):[0-5][0-9])"
+_HOURS = re.compile(f"{_TIME}-{_TIME}")
 
 
 class Kind(Protocol):
@@ -86,6 +88,21 @@ class Text:
         if not re.fullmatch(self.pattern, text):
             raise ValueError(text)
         return text
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """From one time of the day to another, perhaps over midnight."""
+
+    allowed = "two different times of the day, as 22:00-06:00"
+
+    def parse(self, text: str) -> tuple[int, int]:
+        """The minutes of the day at which they begin and end."""
+        times = _HOURS.fullmatch(text)
+        if not times or times[1] == times[2]:
+            raise ValueError(text)
+        begin, end = (60 * int(time[:2]) + int(time[3:]) for time in times.groups())
+        return begin, end
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from whatsapp_backend.settings.checks import relations, serving
+from whatsapp_backend.settings.checks import relations, remarks, serving
 from whatsapp_backend.settings.env_file import EnvFile, read_env_file
 from whatsapp_backend.settings.problems import Problem, SettingsInvalid
 from whatsapp_backend.settings.table import KNOWN, NOT_OURS, OUR_PREFIXES, RETIRED, VARIABLES
@@ -41,7 +41,7 @@ def load(
     if problems:
         raise SettingsInvalid(problems)
     values["backfill_page_size"] = min(values["backfill_page_size"], values["backfill_messages_per_thread"])
-    return Settings(**values, warnings=tuple(_warnings(file.values, texts)))
+    return Settings(**values, warnings=(*_warnings(file.values, texts), *remarks(values)))
 
 
 def _stripped(texts: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from whatsapp_backend.settings.kinds import (
     Text,
     Whole,
 )
+from whatsapp_backend.settings.requests import REQUESTS
 from whatsapp_backend.settings.variables import Variable, row
 
 _DAY_S = 86_400
@@ -159,9 +160,9 @@ WHATSAPP: tuple[Variable, ...] = (
         "history_sync_dry_run",
         "WHATSAPP_HISTORY_SYNC_DRY_RUN",
         Switch(),
-        "Plan a history import without writing it. Refused while on: nothing would hold the writes back yet.",
+        "Hold back all history: nothing of it is written to Firestore, what landing it would do is logged and shown by "
+        "`GET /api/whatsapp/history-plan/ACCOUNT`. It lands after a start with this off.",
         default=False,
-        used=False,
     ),
     row(
         "journal_retention_days",
@@ -184,11 +185,10 @@ BACKFILL: tuple[Variable, ...] = (
         "auto_backfill_enabled",
         "WHATSAPP_AUTO_BACKFILL_ENABLED",
         Switch(),
-        "Backfill on connect and on a timer. On unless either name says no.",
+        "Backfill on connect and on a timer. On unless either name says no. Those by hand can always be begun.",
         older=(("AUTO_BACKFILL_ENABLED", Switch()),),
         all_must_agree=True,
         default=True,
-        used=False,
     ),
     row(
         "auto_backfill_interval_s",
@@ -197,7 +197,6 @@ BACKFILL: tuple[Variable, ...] = (
         "Time between two ticks.",
         older=(("AUTO_BACKFILL_INTERVAL_MS", _ms(1_000, _DAY_S * 1000)),),
         default=720.0,
-        used=False,
     ),
     row(
         "auto_backfill_cooldown_s",
@@ -209,15 +208,13 @@ BACKFILL: tuple[Variable, ...] = (
             ("AUTO_BACKFILL_COOLDOWN_SUCCESS_MS", _ms(0, 30 * _DAY_S * 1000)),
         ),
         default=3600.0,
-        used=False,
     ),
     row(
         "auto_backfill_attempt_backoff_s",
         "AUTO_BACKFILL_ATTEMPT_BACKOFF_MS",
         _ms(0, _DAY_S * 1000),
-        "Least time between two attempts.",
+        "Least time between the beginnings of two runs of an account, whatever came of the first.",
         default=600.0,
-        used=False,
     ),
     row(
         "auto_backfill_lease_s",
@@ -225,24 +222,21 @@ BACKFILL: tuple[Variable, ...] = (
         _ms(30_000, _DAY_S * 1000),
         "Life of an account's backfill lock; a run renews it at a third of that.",
         default=900.0,
-        used=False,
     ),
     row(
         "auto_backfill_accounts_per_tick",
         "AUTO_BACKFILL_MAX_ACCOUNTS_PER_TICK",
         Whole(low=1, high=1000),
-        "Accounts considered in one tick.",
+        "Accounts that begin in one tick; those that have nothing to do, or rest, do not count.",
         default=4,
-        used=False,
     ),
     row(
         "auto_backfill_concurrency",
         "WHATSAPP_BACKFILL_CONCURRENCY",
         Whole(low=1, high=100, unset_below_one=True),
-        "Backfills at the same time.",
+        "Backfills at the same time, those by hand included.",
         older=(("AUTO_BACKFILL_MAX_CONCURRENCY", Whole(low=1, high=100)),),
         default=2,
-        used=False,
     ),
     row(
         "backfill_threads",
@@ -250,7 +244,6 @@ BACKFILL: tuple[Variable, ...] = (
         Whole(low=1, high=10_000),
         "Threads in one run.",
         default=50,
-        used=False,
     ),
     row(
         "backfill_messages_per_thread",
@@ -258,7 +251,6 @@ BACKFILL: tuple[Variable, ...] = (
         Whole(low=1, high=100_000),
         "Most messages of one thread in one run.",
         default=100,
-        used=False,
     ),
     row(
         "backfill_page_size",
@@ -266,7 +258,6 @@ BACKFILL: tuple[Variable, ...] = (
         _clamped(50),
         "Messages asked for in one request; never more than `WHATSAPP_BACKFILL_COUNT`.",
         default=20,
-        used=False,
     ),
     row(
         "backfill_max_days",
@@ -274,21 +265,17 @@ BACKFILL: tuple[Variable, ...] = (
         _days(),
         "How far back a backfill digs.",
         shown_default="as far as WhatsApp gives",
-        used=False,
     ),
 )
 
 RECENT_SYNC: tuple[Variable, ...] = (
-    row(
-        "recent_sync_enabled", "RECENT_SYNC_ENABLED", Switch(), "Fill recent gaps on a timer.", default=True, used=False
-    ),
+    row("recent_sync_enabled", "RECENT_SYNC_ENABLED", Switch(), "Fill recent gaps on a timer.", default=True),
     row(
         "recent_sync_interval_s",
         "RECENT_SYNC_INTERVAL_MS",
         _ms(1_000, _DAY_S * 1000),
         "Time between two ticks.",
         default=120.0,
-        used=False,
     ),
     row(
         "recent_sync_lookback_s",
@@ -296,18 +283,16 @@ RECENT_SYNC: tuple[Variable, ...] = (
         _ms(1_000, 30 * _DAY_S * 1000),
         "How old a gap may be; older ones are the backfill's. At least the interval.",
         default=21_600.0,
-        used=False,
     ),
     row(
-        "recent_sync_threads", "RECENT_SYNC_MAX_THREADS", _clamped(100), "Threads in one tick.", default=30, used=False
+        "recent_sync_threads", "RECENT_SYNC_MAX_THREADS", _clamped(100), "Threads of an account in one run.", default=30
     ),
     row(
         "recent_sync_messages_per_thread",
         "RECENT_SYNC_MAX_MESSAGES_PER_THREAD",
         _clamped(50),
-        "Messages asked for in one thread.",
+        "Messages asked for of one thread in one run.",
         default=20,
-        used=False,
     ),
     row(
         "recent_sync_concurrency",
@@ -315,15 +300,13 @@ RECENT_SYNC: tuple[Variable, ...] = (
         Whole(low=1, high=100),
         "Accounts at the same time.",
         default=1,
-        used=False,
     ),
     row(
         "recent_sync_lease_s",
         "RECENT_SYNC_LEASE_MS",
         _ms(30_000, _DAY_S * 1000),
-        "Life of an account's recent-sync lock.",
+        "Life of an account's recent-sync lock; a run renews it at a third of that.",
         default=300.0,
-        used=False,
     ),
 )
 
@@ -332,17 +315,16 @@ REPAIR: tuple[Variable, ...] = (
         "auto_repair_enabled",
         "AUTO_REPAIR_THREADS_ENABLED",
         Switch(),
-        "Correct threads' last activity after a backfill.",
+        "Look through threads in turn and correct their last activity, in accounts in which something landed or a run "
+        "did something since the last time.",
         default=True,
-        used=False,
     ),
     row(
         "auto_repair_threads_per_run",
         "AUTO_REPAIR_THREADS_LIMIT_PER_RUN",
         _clamped(500),
-        "Threads in one run.",
+        "Threads in one run; it reads each and its newest message.",
         default=200,
-        used=False,
     ),
     row(
         "auto_repair_cooldown_s",
@@ -350,7 +332,6 @@ REPAIR: tuple[Variable, ...] = (
         _minutes(1, 30 * 1440),
         "Least time between two runs of an account.",
         default=3600.0,
-        used=False,
     ),
 )
 
@@ -358,6 +339,7 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
     "Process": PROCESS,
     "Firestore": FIRESTORE,
     "WhatsApp and the journal": WHATSAPP,
+    "Requests to the phone": REQUESTS,
     "Backfill": BACKFILL,
     "Recent-sync": RECENT_SYNC,
     "Repair": REPAIR,

@@ -36,6 +36,12 @@ class Settings:
     journal_retention_days: int
     mirror_days: int
 
+    history_timeout_s: float
+    history_spacing_s: float
+    history_retry_in_ms: bool
+    quiet_hours: tuple[int, int] | None
+    """The minutes of the day, local time, at which they begin and end."""
+
     auto_backfill_enabled: bool
     auto_backfill_interval_s: float
     auto_backfill_cooldown_s: float

@@ -83,6 +83,13 @@ class MemoryDocuments:
         """A thread's messages by `tsClient`, newest first."""
         return self._newest(self._collection(f"{thread_path(thread)}/messages"), by="tsClient", limit=limit)
 
+    async def messages_by(self, field: str, thread: str, *, limit: int) -> list[Document]:
+        """A thread's messages by another field, newest first: only those in which it is a timestamp."""
+        found = self._collection(f"{thread_path(thread)}/messages")
+        return self._newest(
+            [doc for doc in found if isinstance(doc.fields.get(field), datetime)], by=field, limit=limit
+        )
+
     async def list_threads(
         self, accounts: Sequence[str], *, fields: Sequence[str], after: str, limit: int
     ) -> list[Document]:

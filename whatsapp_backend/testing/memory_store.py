@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, NewEntry, OpenNotice, Parked, StoreStats
 from whatsapp_backend.errors import StoreRefused, StoreUnwell
 from whatsapp_backend.rules.notices import CRASHES_TO_PARK, PARKED_CONSUMER, closed_by, is_notice, parked_reason
+from whatsapp_backend.testing.memory_holding import MemoryHolding, fitting
+from whatsapp_backend.testing.memory_jobs import MemoryJobs
 from whatsapp_backend.testing.memory_ledger import MemoryLedger
 from whatsapp_backend.testing.memory_mirror import MemoryMirror
 
@@ -26,7 +28,7 @@ class _Notice:
         self.parked = False
 
 
-class MemoryStore(MemoryLedger, MemoryMirror):
+class MemoryStore(MemoryJobs, MemoryLedger, MemoryHolding, MemoryMirror):
     """What is written while `unwell` is set raises StoreUnwell with that reason; reads go on."""
 
     def __init__(self) -> None:
@@ -35,7 +37,6 @@ class MemoryStore(MemoryLedger, MemoryMirror):
         self._closed = False
         self._broken: set[str] = set()
         self._end = 0
-        self._entries: dict[int, Entry] = {}
         self._seqs: dict[tuple[str, str, str], int] = {}
         self._notices: dict[tuple[str, str], _Notice] = {}
         self._keys: dict[tuple[str, str, str], str] = {}
@@ -108,17 +109,8 @@ class MemoryStore(MemoryLedger, MemoryMirror):
     async def read(self, *, after: int, limit: int, max_bytes: int) -> list[Entry]:
         """See the port."""
         self._check(writes=False)
-        entries: list[Entry] = []
-        room = max_bytes
-        for seq in range(after + 1, self._end + 1):
-            entry = self._entries.get(seq)
-            if entry is None:
-                continue
-            room -= sum(len(part) for part in (entry.new.payload, entry.new.raw, entry.new.envelope) if part)
-            if len(entries) == limit or (entries and room < 0):
-                break
-            entries.append(entry)
-        return entries
+        later = (self._entries[seq] for seq in range(after + 1, self._end + 1) if seq in self._entries)
+        return fitting(later, limit=limit, max_bytes=max_bytes)
 
     async def find(self, account: str, source: str) -> Entry | None:
         """See the port."""
@@ -230,6 +222,7 @@ class MemoryStore(MemoryLedger, MemoryMirror):
         self._identify(progress)
         self._owe(progress)
         self._adopt(progress)
+        self._hold(progress)
         if progress.ledger is not None:
             self._record(progress.ledger)
         for moved in progress.moved:
@@ -254,6 +247,7 @@ class MemoryStore(MemoryLedger, MemoryMirror):
         self._check(writes=True)
         passed = min(self._cursors.values(), default=0)
         kept = {notice.entry.seq for notice in self._notices.values()} | {seq for seq, _, _ in self._parked}
+        kept |= self._kept_back.keys()
         old = [
             entry
             for entry in self._entries.values()
@@ -263,6 +257,7 @@ class MemoryStore(MemoryLedger, MemoryMirror):
             del self._entries[entry.seq]
             del self._seqs[entry.account, entry.new.source, entry.new.kind]
         self._forget_gaps(state_before_ms)
+        self._forget_jobs(state_before_ms)
         return len(old), self._forget(state_before_ms)
 
 

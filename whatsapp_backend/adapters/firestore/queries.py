@@ -6,6 +6,7 @@ Each needs an index of deploy/firestore.indexes.json; the emulator never asks fo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -24,6 +25,7 @@ _Request = messages.RunQueryRequest.pb()
 _EQUAL = messages.StructuredQuery.FieldFilter.Operator.EQUAL
 _NAME = "__name__"
 _IN = messages.StructuredQuery.FieldFilter.Operator.IN
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
 _DESCENDING = messages.StructuredQuery.Direction.DESCENDING
 
 
@@ -49,6 +51,16 @@ class FirestoreQueries:
         """A thread's messages by `tsClient`, newest first. `thread` is the thread document's id."""
         parent = f"{self._calls.documents}/{thread_path(thread)}"
         return await self._run(self._newest(parent, "messages", by="tsClient", limit=limit))
+
+    async def messages_by(self, field: str, thread: str, *, limit: int) -> list[Document]:
+        """A thread's messages by another field, newest first: only those in which it is a timestamp."""
+        request = self._newest(f"{self._calls.documents}/{thread_path(thread)}", "messages", by=field, limit=limit)
+        query = request.structured_query
+        query.start_at.values.add().string_value = ""  # text comes before timestamps here
+        query.start_at.before = False
+        query.end_at.values.add().timestamp_value.FromDatetime(_FIRST)
+        query.end_at.before = False
+        return await self._run(request)
 
     async def list_threads(
         self, accounts: Sequence[str], *, fields: Sequence[str], after: str, limit: int

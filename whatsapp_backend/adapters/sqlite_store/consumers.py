@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from whatsapp_backend.adapters.sqlite_store import debts, identities, ledger_writes, mirror, surveys
+from whatsapp_backend.adapters.sqlite_store import debts, holding, identities, ledger_writes, mirror, surveys
 from whatsapp_backend.domain.journal import Parked
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def advance(connection: sqlite3.Connection, progress: Progress) -> None:
         ledger_writes.move(connection, moved)
     for seq, part, account, reason in progress.parked:
         park(connection, Parked(consumer=progress.consumer, seq=seq, part=part, account=account, reason=reason))
+    holding.hold(connection, progress)
     for adopted in progress.adopted:
         surveys.adopt(connection, adopted)
     if progress.survey:

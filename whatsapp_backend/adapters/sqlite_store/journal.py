@@ -17,6 +17,7 @@ _COLUMNS = "account, kind, source, origin, received_at_ms, payload, problem, for
 _IS_THERE = "SELECT 1 FROM entry WHERE account = ? AND source = ? AND kind = ?"
 _ADD = f"INSERT INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq"
 _AFTER = f"SELECT seq, {_COLUMNS} FROM entry WHERE seq > ? ORDER BY seq LIMIT ?"
+_HELD_BACK = f"SELECT seq, entry.{_COLUMNS} FROM held_back JOIN entry USING (seq) ORDER BY seq LIMIT ?"
 _FIND = f"SELECT seq, {_COLUMNS} FROM entry WHERE account = ? AND source = ? ORDER BY seq LIMIT 1"
 _END = "SELECT seq FROM sqlite_sequence WHERE name = 'entry'"
 
@@ -45,10 +46,19 @@ def _add(connection: sqlite3.Connection, account: str, new: NewEntry) -> int | N
 
 def read(connection: sqlite3.Connection, *, after: int, limit: int, max_bytes: int) -> list[Entry]:
     """Entries after a seq, as many as fit but at least one."""
+    return _fitting(connection, _AFTER, (after, limit), max_bytes)
+
+
+def held_back(connection: sqlite3.Connection, *, limit: int, max_bytes: int) -> list[Entry]:
+    """The first that a dry run holds back, as many as fit but at least one."""
+    return _fitting(connection, _HELD_BACK, (limit,), max_bytes)
+
+
+def _fitting(connection: sqlite3.Connection, sql: str, values: tuple[int, ...], max_bytes: int) -> list[Entry]:
     entries: list[Entry] = []
     room = max_bytes
     # Closed when we stop early: an open cursor pins a snapshot, and the write-ahead log would grow without end.
-    with contextlib.closing(connection.execute(_AFTER, (after, limit))) as rows:
+    with contextlib.closing(connection.execute(sql, values)) as rows:
         for row in rows:
             entry = _entry(row)
             room -= sum(len(part) for part in (entry.new.payload, entry.new.raw, entry.new.envelope) if part)

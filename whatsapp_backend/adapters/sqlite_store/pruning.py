@@ -23,7 +23,8 @@ _PASSED = "SELECT min(cursor) FROM consumer"
 _DROP = (
     "DELETE FROM entry WHERE seq = ? AND seq <= ? "
     "AND NOT EXISTS (SELECT 1 FROM notice WHERE notice.seq = entry.seq) "
-    "AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.seq = entry.seq) RETURNING seq"
+    "AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.seq = entry.seq) "
+    "AND NOT EXISTS (SELECT 1 FROM held_back WHERE held_back.seq = entry.seq) RETURNING seq"
 )
 _COUNT = "UPDATE tally SET count = count + ? WHERE name = 'pruned'"
 _OLD_STATES = "SELECT path_hash FROM mirror_state WHERE touched_at_ms < ? LIMIT ?"
@@ -41,6 +42,14 @@ _DROP_GAPS = (
     "DELETE FROM gap WHERE (coverage, number) IN "
     "(SELECT coverage, number FROM gap WHERE closed_at_ms IS NOT NULL AND closed_at_ms < ? LIMIT ?) RETURNING 1"
 )
+# Old jobs. Of each kind the last one and the last one that is done stay: when an account runs next depends on them.
+_DROP_JOBS = (
+    "DELETE FROM job WHERE id IN (SELECT id FROM job AS old WHERE ended_at_ms < ? AND "
+    "(json_extract(told, '$.dry_run') OR EXISTS (SELECT 1 FROM job AS newer "
+    "WHERE newer.account = old.account AND newer.kind = old.kind AND newer.created_at_ms > old.created_at_ms "
+    "AND NOT json_extract(newer.told, '$.dry_run') AND (old.state <> 'done' OR newer.state = 'done'))) "
+    "LIMIT ?) RETURNING 1"
+)
 
 
 def drop_entries(connection: sqlite3.Connection, *, landed_before_ms: int, after: Place) -> tuple[int, Place | None]:
@@ -54,13 +63,13 @@ def drop_entries(connection: sqlite3.Connection, *, landed_before_ms: int, after
 
 
 def drop_states(connection: sqlite3.Connection, *, state_before_ms: int) -> int:
-    """Drop one batch of merge states, of amendments that wait in vain, of closed debts and closed gaps.
+    """Drop one batch of merge states, of amendments that wait in vain, of closed debts and gaps, of old jobs.
 
     Returns how many went of the kind of which most went; fewer than BATCH were the last.
     """
     old = connection.execute(_OLD_STATES, (state_before_ms, BATCH)).fetchall()
     for (path_hash,) in old:
         connection.execute(_DROP_STATE, (path_hash,))
-    served = (_DROP_WAITING, _DROP_DEBTS, _DROP_GAPS)
+    served = (_DROP_WAITING, _DROP_DEBTS, _DROP_GAPS, _DROP_JOBS)
     others = (len(connection.execute(sql, (state_before_ms, BATCH)).fetchall()) for sql in served)
     return max(len(old), *others)

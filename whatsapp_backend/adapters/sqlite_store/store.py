@@ -1,4 +1,4 @@
-"""The ports Journal, KeyStore, Accounts, Mirror, Identities, Debts, Ledger and Consumers on one SQLite file.
+"""All ports of what must outlive the process, from Journal to Repairs, on one SQLite file.
 
 Two lanes: one writes, and reads what must see every write called before it; the other reads for the publisher and for
 people, from a snapshot, so that neither waits for the other.
@@ -15,7 +15,9 @@ from whatsapp_backend.adapters.sqlite_store import (
     accounts,
     consumers,
     debts,
+    holding,
     identities,
+    jobs,
     journal,
     keys,
     ledger,
@@ -23,6 +25,7 @@ from whatsapp_backend.adapters.sqlite_store import (
     mirror,
     notices,
     pruning,
+    repairs,
     stats,
     surveys,
 )
@@ -35,8 +38,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from whatsapp_backend.domain.coverage import AccountLedger, Around, Coverage, Due, Gap, Held, LedgerChange, Point
+    from whatsapp_backend.domain.holding import HistoryPlan
+    from whatsapp_backend.domain.jobs import Job, Kind
     from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
     from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
+    from whatsapp_backend.domain.repairs import Rotation
     from whatsapp_backend.domain.surveys import Survey
 
 
@@ -223,6 +229,29 @@ class SqliteStore:
         """See the port."""
         await self._writer.submit(partial(ledger_writes.record, change=change), writes=True)
 
+    # Jobs
+
+    async def put_job(self, job: Job) -> None:
+        """See the port."""
+        await self._writer.submit(partial(jobs.put, job=job), writes=True)
+
+    async def job(self, id: str) -> Job | None:
+        """See the port."""
+        return await self._writer.submit(partial(jobs.job, id=id))
+
+    async def jobs(self, account: str | None = None, *, limit: int, before_ms: int = ENDLESS_MS) -> list[Job]:
+        """See the port."""
+        run = partial(jobs.newest, account=account, limit=limit, before_ms=before_ms)
+        return await self._reader.submit(run)
+
+    async def unfinished_jobs(self) -> list[Job]:
+        """See the port."""
+        return await self._writer.submit(jobs.unfinished)
+
+    async def last_jobs(self, account: str, kind: Kind) -> tuple[Job | None, Job | None]:
+        """See the port."""
+        return await self._reader.submit(partial(jobs.last, account=account, kind=kind))
+
     # Consumers
 
     async def cursor(self, consumer: str) -> int:
@@ -253,3 +282,23 @@ class SqliteStore:
             states += dropped
             more = dropped == pruning.BATCH
         return entries, states
+
+    # HeldHistory
+
+    async def held_back(self, *, limit: int, max_bytes: int) -> list[Entry]:
+        """See the port."""
+        return await self._reader.submit(partial(journal.held_back, limit=limit, max_bytes=max_bytes))
+
+    async def history_plan(self, account: str) -> HistoryPlan:
+        """See the port."""
+        return await self._reader.submit(partial(holding.plan, account=account))
+
+    # Repairs
+
+    async def rotation(self, account: str) -> Rotation:
+        """See the port."""
+        return await self._reader.submit(partial(repairs.rotation, account=account))
+
+    async def put_rotation(self, rotation: Rotation) -> None:
+        """See the port."""
+        await self._writer.submit(partial(repairs.put, rotation=rotation), writes=True)

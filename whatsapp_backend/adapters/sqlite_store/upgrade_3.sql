@@ -28,7 +28,7 @@ CREATE TABLE asked (
     PRIMARY KEY (account, id)
 ) STRICT, WITHOUT ROWID;
 
--- One run of one kind on one account. `told` is JSON text: bounds, progress and results.
+-- One run of one kind on one account. `told` is JSON text: whether it only plans, bounds, progress and results.
 CREATE TABLE job (
     id TEXT PRIMARY KEY,
     account TEXT NOT NULL,
@@ -42,3 +42,26 @@ CREATE TABLE job (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX job_of_account ON job (account, created_at_ms);
 CREATE INDEX job_unfinished ON job (created_at_ms) WHERE ended_at_ms IS NULL;
+CREATE INDEX job_age ON job (ended_at_ms) WHERE ended_at_ms IS NOT NULL;
+
+-- History that a dry run keeps out of the documents, and the documents that its entries would touch.
+CREATE TABLE held_back (
+    seq INTEGER PRIMARY KEY,
+    account TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE foreseen (
+    path_hash BLOB PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    what TEXT NOT NULL,
+    known INTEGER NOT NULL,
+    written INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX foreseen_of ON foreseen (seq, what, known, written);
+
+-- How far an account's threads have been looked through for what is wrong in them, and when that was done last.
+CREATE TABLE repair (
+    account TEXT PRIMARY KEY,
+    after TEXT NOT NULL,
+    at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -38,6 +38,12 @@ export class Bridge {
         return [...this.#sessions.values()].filter(session => !session.over).length
     }
 
+    /** When each open socket last heard something, in milliseconds of wall clock. */
+    get heard() {
+        const open = [...this.#sessions].filter(([, session]) => session.isOpen)
+        return Object.fromEntries(open.map(([account, session]) => [account, session.heardAt]))
+    }
+
     /**
      * The running session of an account.
      * @param {string} account

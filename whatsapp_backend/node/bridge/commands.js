@@ -2,6 +2,7 @@
 import { jidNormalizedUser, proto } from './engine.js'
 import { readPlaintext, readStanza } from './entries.js'
 import { webPayload } from './messages.js'
+import { requestHistory } from './ondemand.js'
 import { requestResend } from './resend.js'
 import { isUnknown, sendText } from './send.js'
 import { fromJson } from './stanzas.js'
@@ -86,12 +87,12 @@ const COMMANDS = {
             anchor: value => object(value) && text(value.id) && typeof value.fromMe === 'boolean',
             time: Number.isSafeInteger,
             count: value => Number.isInteger(value) && value >= 1 && value <= 50,
-            unit: optional(value => value === 's' || value === 'ms')
+            unit: optional(value => value === 's' || value === 'ms'),
+            id: optional(text)
         })
-        const { chat, anchor, count, time, unit } = args
-        const key = { remoteJid: chat, id: anchor.id, fromMe: anchor.fromMe }
-        const when = unit === 'ms' ? time * 1000 : time
-        return { request: await inTime(opened(bridge, account), s => s.sock.fetchMessageHistory(count, key, when)) }
+        const time = args.unit === 'ms' ? args.time * 1000 : args.time
+        const what = { ...args, time, id: args.id ?? undefined }
+        return { request: await inTime(opened(bridge, account), session => requestHistory(session, what)) }
     },
 
     async 'request-resend'(bridge, account, args) {
@@ -111,7 +112,7 @@ const COMMANDS = {
     },
 
     async ping(bridge) {
-        return { accounts: bridge.accounts, rss: process.memoryUsage.rss() }
+        return { accounts: bridge.accounts, heard: bridge.heard, rss: process.memoryUsage.rss() }
     }
 }
 

@@ -32,6 +32,7 @@ export class Gate {
      * @param {import('./lru.js').Recent<import('./told.js').Known>} of.derived by the id of the message that the engine
      *     will derive: what else is known of its key
      * @param {() => import('./engine.js').Me | undefined} of.me
+     * @param {() => void} of.onHeard bytes came in, whatever they are
      * @param {() => void} of.onUnreadable what came cannot be deciphered, and nothing after it can
      */
     constructor(of) {
@@ -62,6 +63,7 @@ export class Gate {
      * @param {any[]} args
      */
     #receive(listeners, args) {
+        this.#of.onHeard()
         for (const listen of listeners) Promise.resolve(listen(...args)).catch(() => this.#of.onUnreadable())
         return true
     }

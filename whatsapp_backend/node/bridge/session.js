@@ -42,6 +42,8 @@ export class Session {
     /** @type {CredsKeeper} */
     keeper = UNSET
     isOpen = false
+    /** When anything last came in, in milliseconds of wall clock. */
+    heardAt = 0
     #tickets = new Tickets()
     #outgoing = new Outgoing()
     #appStateAsked = false
@@ -76,6 +78,7 @@ export class Session {
             seen: this.seen,
             derived: this.derived,
             me: () => this.me,
+            onHeard: () => { this.heardAt = Date.now() },
             onUnreadable: () => void this.sock.end(UNREADABLE)
         })
     }

@@ -65,6 +65,11 @@ def paid(coverage: Coverage, points: Iterable[Point]) -> Coverage:
     return replace(coverage, owed=tuple(sorted({*coverage.owed}.difference(points))))
 
 
+def forgiven(coverage: Coverage, message_id: str) -> Coverage:
+    """The coverage when a message that is owed was given up."""
+    return paid(coverage, [point for point in coverage.owed if point.id == message_id])
+
+
 def proven(coverage: Coverage, intervals: Iterable[Interval]) -> Coverage:
     """The coverage with more proven. What lies in a second that is whole under some proof is not worth keeping."""
     merged = normal([*coverage.intervals, *intervals])

@@ -15,6 +15,7 @@ import { signalRepositoryMaker, Tickets } from '../decrypt.js'
 import * as engine from '../engine.js'
 import { plaintextEntries } from '../entries.js'
 import { messagePayload } from '../messages.js'
+import { requestHistory } from '../ondemand.js'
 import { requestResend } from '../resend.js'
 import { children, classify } from '../stanzas.js'
 import { Probe } from './engine_probe.js'
@@ -363,4 +364,24 @@ test('resend.js: a placeholder is asked for at once, repeatedly, and the answer 
         const { messages } = await probe.until('messages.upsert', data => data.requestId === request, from)
         assert.equal(messages[0].message.conversation, 'once more', `round ${round}`)
     }
+})
+
+test("ondemand.js: what is asked for under an id of our own is what the engine's own request asks for", async t => {
+    const stage = await Stage.set(t)
+    const probe = await Probe.linked(stage, t)
+    const { messages: [, anchor] } = await stage.op('store', { chat: ANA, count: 2 })
+    const session = /** @type {any} */ ({ me: probe.creds.me, sock: probe.sock })
+    const key = { remoteJid: ANA_JID, id: anchor.id, fromMe: anchor.from_me }
+    const theirs = await probe.sock.fetchMessageHistory(20, key, anchor.time)
+    const chosen = { id: '3EB0C0FFEE0123456789AB', chat: ANA_JID, time: anchor.time, count: 20 }
+    assert.equal(await requestHistory(session, { ...chosen, anchor: { ...key } }), chosen.id)
+    const asked = async (/** @type {string} */ request) => {
+        const is = (/** @type {any} */ each) => each.event === 'on-demand-request' && each.request === request
+        const { chat, anchor: message, from_me, count, time } = await stage.events.until('request', is)
+        return { chat, message, from_me, count, time }
+    }
+    assert.deepEqual(await asked(chosen.id), await asked(theirs))
+    await stage.events.until('answer', event => event.event === 'on-demand-answer' && event.request === chosen.id)
+    const attributes = /category: 'peer',\s+push_priority: 'high_force'\s+},\s+additionalNodes: \[\s+{\s+tag: 'meta',/
+    assert.match(await source('lib/Socket/messages-send.js'), attributes)
 })

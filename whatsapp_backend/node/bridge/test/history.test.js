@@ -98,6 +98,21 @@ test('a page of history comes under the session of its request', async () => {
     assert.equal(page.flatMap(({ payload }) => payload.messages).length, 20)
 })
 
+test('the daemon may choose the id of its request, and what unit the time is told in', async () => {
+    const { stage, daemon } = await shared()
+    const { messages } = await stage.op('store', { chat: ANA, count: 10 })
+    const { id, from_me: fromMe, time } = messages.at(-1)
+    const chosen = '3EB00123456789ABCDEF01'
+    const wanted = { chat: CHAT, anchor: { id, fromMe }, time, count: 5, unit: 'ms', id: chosen }
+    assert.deepEqual(await daemon.do('fetch-history', ACCOUNT, wanted), { request: chosen })
+    const { entry } = await daemon.entry('history-end', each => each.payload.session === chosen)
+    assert.equal(entry.payload.messages, 5)
+    const asked = await stage.events.until('request', event =>
+        event.event === 'on-demand-request' && event.request === chosen)
+    assert.equal(asked.time, time * 1000)
+    await assert.rejects(daemon.do('fetch-history', ACCOUNT, { ...wanted, id: 7 }), { code: 'bad-arguments' })
+})
+
 test('a history notice that somebody else made up stays a message', async () => {
     const { stage, daemon } = await shared()
     const historySyncNotification = { syncType: 0, initialHistBootstrapInlinePayload: 'eJwDAAAAAAE=' }

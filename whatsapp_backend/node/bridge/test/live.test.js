@@ -231,8 +231,25 @@ test('commands say plainly what is wrong', async t => {
     const pong = await daemon.do('ping')
     assert.equal(pong.accounts, 1)
     assert.ok(pong.rss > 0)
+    assert.deepEqual(pong.heard, {}, 'no connection is open')
     await daemon.do('stop', ACCOUNT)
     assert.equal((await daemon.do('ping')).accounts, 0)
+})
+
+test('a ping tells when each open connection last heard something', async t => {
+    const stage = await Stage.set(t)
+    const daemon = await stage.paired()
+    const heard = async () => (await daemon.do('ping')).heard[ACCOUNT]
+    const first = await heard()
+    assert.ok(Math.abs(Date.now() - first) < 60_000)
+    await new Promise(resolve => setTimeout(resolve, 20))
+    await stage.op('message', { chat: ANA, id: 'HEARD', text: 'x' })
+    await daemon.message('HEARD')
+    assert.ok(await heard() > first)
+    const from = daemon.frames.all.length
+    await stage.op('disconnect', { code: 503 })
+    await daemon.state(ACCOUNT, 'closed', from)
+    assert.deepEqual((await daemon.do('ping')).heard, {})
 })
 
 test('logging out unlinks the device', async t => {
