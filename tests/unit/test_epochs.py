@@ -93,6 +93,19 @@ async def test_a_connection_is_a_row_from_opening_to_its_end() -> None:
         assert (row.closed_at_ms, row.ending) == (start_ms + 90_000, Ending.CLOSED)
 
 
+async def test_what_was_announced_and_came_before_the_connection_was_called_open_is_noted_too() -> None:
+    """In that order the engine tells it, on every connection."""
+    async with a_life() as life:
+        for number, received in ((1, 3), (2, 0)):
+            await life.becomes(status="connecting", caught_up=False, offline_announced=None, offline_received=None)
+            await life.becomes(offline_announced=3)
+            await life.becomes(caught_up=True, offline_received=received)
+            await life.becomes(status="connected")
+            row = (await life.rows())[-1]
+            assert (row.number, row.announced, row.received) == (number, 3, received)
+            assert row.caught_up_at_ms == life.clock.wall_ms()
+
+
 async def test_what_a_crash_left_open_ends_with_its_last_heartbeat() -> None:
     """The next life says so when it connects."""
     store, clock = MemoryStore(), FakeClock()

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-_UTC_MINUTE = 16
-"""So much of a moment is shown."""
+_MINUTE, _SECOND = 16, 19
+"""Where in a moment of the API they end."""
 
 
 def print_line(answer: Mapping[str, Any]) -> None:
@@ -32,7 +32,8 @@ def print_jobs(jobs: Sequence[Mapping[str, Any]]) -> None:
 
 def print_plans(jobs: Sequence[Mapping[str, Any]]) -> None:
     """What dry runs would do."""
-    table = _table("account", "threads", "gaps", "requests, at least", "writes, at most", "cost, at most")
+    columns = ("threads", "gaps", "requests, at least", "writes, at most", "cost, at most")
+    table = Table(Column("account", no_wrap=True), *columns)
     for job in jobs:
         plan = job["plan"] or {}
         names = ("threads", "gaps", "requests", "writes")
@@ -61,9 +62,9 @@ def print_thread(answer: Mapping[str, Any]) -> None:
     """What is known of a thread, and by what proof."""
     newest = answer["contiguous"]
     said = f"from {moment(newest['from'])} until {moment(newest['until'])} UTC" if newest else "nothing"
-    print(f"{answer['chat']}: known without a hole: {said}")
+    print(f"{_printable(answer['chat'])}: known without a hole: {said}")
     print(f"  proofs withdrawn: {answer['withdrawn']}, messages owed: {len(answer['owed'])}")
-    table = _table("from (UTC)", "until (UTC)", "why it is known, or not")
+    table = Table("from (UTC)", "until (UTC)", "why it is known, or not")
     for claim in answer["proven"]:
         table.add_row(*_span(claim), *_texts(f"proven: {claim['proof']}"))
     for claim in answer["claimed"]:
@@ -75,9 +76,9 @@ def print_thread(answer: Mapping[str, Any]) -> None:
     Console().print(_gaps(answer["gaps"]))
 
 
-def moment(iso: str | None) -> str:
+def moment(iso: str | None, *, until: int = _MINUTE) -> str:
     """A moment of the API, short."""
-    return iso[:_UTC_MINUTE].replace("T", " ") if iso else "-"
+    return iso[:until].replace("T", " ") if iso else "-"
 
 
 def _came(job: Mapping[str, Any]) -> list[str]:
@@ -108,22 +109,15 @@ def _gaps(gaps: Iterable[Mapping[str, Any]]) -> Table:
         waits = f"left alone until {moment(gap['nextAt'])}" if gap["nextAt"] else ""
         table.add_row(
             _cell(_chat(gap["threadId"])),
-            _cell(moment(gap["from"]), moment(gap["until"])),
+            Text("\n").join(_span(gap)),
             _cell(gap["reason"], f"known since {moment(gap['openedAt'])}"),
             _cell(gap["state"], *filter(None, (unanswered, waits))),
         )
     return table
 
 
-def _table(*columns: str) -> Table:
-    table = Table()
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
 def _span(span: Mapping[str, Any]) -> list[Text]:
-    return _texts(moment(span["from"]), moment(span["until"]))
+    return _texts(moment(span["from"], until=_SECOND), moment(span["until"], until=_SECOND))
 
 
 def _cell(*lines: str) -> Text:
@@ -132,8 +126,11 @@ def _cell(*lines: str) -> Text:
 
 def _texts(*values: object) -> list[Text]:
     """Text of strangers is shown as it is: no markup, and nothing that a terminal would obey."""
-    shown = ("-" if value is None else str(value) for value in values)
-    return [Text("".join(c if c.isprintable() else "?" for c in text)) for text in shown]
+    return [Text("-" if value is None else _printable(str(value))) for value in values]
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _chat(thread: str) -> str:

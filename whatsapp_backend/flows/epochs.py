@@ -59,19 +59,21 @@ class Epochs:
         """An account's connection changed."""
         before = self._views.get(view.account)
         self._views[view.account] = view
-        was_open, is_open = before is not None and before.status == "connected", view.status == "connected"
+        is_open = view.status == "connected"
+        # What waits for us is announced, and may have come, before the engine calls the connection open.
+        told = before if before is not None and before.status == "connected" else None
         now_ms = self._clock.wall_ms()
-        if is_open and not was_open:
+        if is_open and told is None:
             self._opened(view.account, now_ms)
-        elif was_open and not is_open:
+        elif told is not None and not is_open:
             self._settled.discard(view.account)
             self._change(view.account, lambda row: rules.closed(row, now_ms))
-        if not is_open or before is None:
+        if not is_open:
             return
         announced, received = view.offline_announced, view.offline_received
-        if announced is not None and announced != before.offline_announced:
+        if announced is not None and (told is None or announced != told.offline_announced):
             self._change(view.account, lambda row: rules.announced(row, announced))
-        if view.caught_up and not before.caught_up:
+        if view.caught_up and (told is None or not told.caught_up):
             self._change(view.account, lambda row: rules.caught_up(row, received or 0, now_ms))
             self._caught_up(view.account)
 
