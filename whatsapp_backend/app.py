@@ -11,17 +11,12 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 
 import structlog
 
 from whatsapp_backend import __version__, nudges
 from whatsapp_backend.adapters.bridge.gateway import BridgeGateway
 from whatsapp_backend.adapters.bridge.process import Launch, node_launch
-from whatsapp_backend.adapters.firestore.client import close, firestore_client
-from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
-from whatsapp_backend.adapters.firestore.leases import FirestoreLeases
-from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
 from whatsapp_backend.adapters.instance import new_instance
 from whatsapp_backend.adapters.log_key import log_key
 from whatsapp_backend.adapters.node_runtime import node_home
@@ -35,6 +30,7 @@ from whatsapp_backend.api.server import application, serving
 from whatsapp_backend.api.tokens import admins_only
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.clock import Clock, SystemClock
+from whatsapp_backend.database import Documents
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.leases import Term, Timings
 from whatsapp_backend.errors import StoreUnwell
@@ -52,14 +48,12 @@ from whatsapp_backend.flows.publish import Published, Publisher
 from whatsapp_backend.flows.repair import Repair
 from whatsapp_backend.flows.runs import Runs
 from whatsapp_backend.policies import is_quiet_now, run_policies, run_ticks
-from whatsapp_backend.ports import DocumentQueries, DocumentStore, Leases
 from whatsapp_backend.settings import Settings
+from whatsapp_backend.stopping import at_most
 from whatsapp_backend.ward import DaemonWard
 
 log = structlog.get_logger()
 
-LOCAL_PROJECT = "demo-local"
-"""The project of a local Firestore, unless FIREBASE_PROJECT_ID names one."""
 _WHATSAPP = "wss://web.whatsapp.com/ws/chat"
 _RUNS_S = 1.0
 _DISCONNECT_S = 1.5
@@ -68,38 +62,10 @@ _RELEASE_S = 0.5
 _STORE_S = 1.0
 _BRIDGE_S = 2.0
 _DRAIN_S = 1.0
-_WRITE_GRACE_S = 1.0
 """With the second that HTTP gets, all this stays below ten, also when a part of it is waited for twice."""
 _REPAIR_EVERY_S = 60.0
 """It looks whether an account is due, and mostly none is."""
 _DAY_MS = 24 * 60 * 60 * 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Documents:
-    """Where documents go, where the API reads them, and where it is known who owns what."""
-
-    store: DocumentStore
-    queries: DocumentQueries
-    leases: Leases
-
-
-@asynccontextmanager
-async def firestore(settings: Settings, *, emulator: str | None = None) -> AsyncIterator[Documents]:
-    """Firestore in production, or the emulator at `host:port`."""
-    client = firestore_client(
-        settings.firebase_project_id or (LOCAL_PROJECT if emulator else None),
-        credentials=settings.credentials,
-        emulator_host=emulator,
-    )
-    try:
-        yield Documents(
-            store=FirestoreDocuments(client, grace_s=_WRITE_GRACE_S),
-            queries=FirestoreQueries(client),
-            leases=FirestoreLeases(client),
-        )
-    finally:
-        await close(client)
 
 
 class Daemon:
@@ -348,20 +314,20 @@ class Daemon:
 
     async def _shut_down(self, bridge: asyncio.Task[None]) -> None:
         log.info("stopping")
-        async with _at_most(_RUNS_S, "runs"):
+        async with at_most(_RUNS_S, "runs"):
             await self.runs.stop()
-        async with _at_most(_DISCONNECT_S, "goodbye") as goodbye:
+        async with at_most(_DISCONNECT_S, "goodbye") as goodbye:
             await self.connector.stop()
         if not goodbye.in_time:  # a socket may still be open, and closes with the bridge: only then another may connect
             await self._stop_bridge(bridge)
-        async with _at_most(_TELL_S, "account documents"):
+        async with at_most(_TELL_S, "account documents"):
             await self.documents.drained()
-        async with _at_most(_RELEASE_S, "giving up the accounts"):
+        async with at_most(_RELEASE_S, "giving up the accounts"):
             await self.lead.release()
         await self._stop_bridge(bridge)
-        async with _at_most(_STORE_S, "store"):
+        async with at_most(_STORE_S, "store"):
             await self.store.bridge_stopped()  # also when it had to be killed: we asked for it, it did not crash
-        async with _at_most(_DRAIN_S, "landing"):
+        async with at_most(_DRAIN_S, "landing"):
             self.publisher.nudge()
             await self.publisher.drained()
         log.info("stopped", position=self.publisher.position)
@@ -369,7 +335,7 @@ class Daemon:
     async def _stop_bridge(self, bridge: asyncio.Task[None]) -> None:
         if bridge.done():
             return
-        async with _at_most(_BRIDGE_S, "bridge"):
+        async with at_most(_BRIDGE_S, "bridge"):
             await self.gateway.stop()
         bridge.cancel()
         await asyncio.wait((bridge,))
@@ -425,24 +391,3 @@ class Daemon:
             return
         if entries or states:
             log.info("pruned", entries=entries, states=states)
-
-
-@dataclass(slots=True)
-class _Step:
-    """A step of stopping."""
-
-    in_time: bool = True
-
-
-@asynccontextmanager
-async def _at_most(seconds: float, step: str) -> AsyncIterator[_Step]:
-    """Give up on a step of stopping that takes too long: the next ones matter more, and the journal keeps the rest."""
-    said = _Step()
-    try:
-        async with asyncio.timeout(seconds):
-            yield said
-    except TimeoutError:
-        said.in_time = False
-        log.warning("stopping_took_too_long", step=step, limit_s=seconds)
-    except StoreUnwell as error:
-        log.warning("stopping_without_the_store", step=step, reason=str(error))

@@ -13,8 +13,9 @@ import pytest
 from whole import NODE_DIR, PHONE, RealDaemon, run, until
 
 from whatsapp_backend import __version__
-from whatsapp_backend.app import Daemon, Documents
+from whatsapp_backend.app import Daemon
 from whatsapp_backend.clock import SystemClock
+from whatsapp_backend.database import Documents
 from whatsapp_backend.settings import load
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
 from whatsapp_backend.testing.memory_leases import MemoryLeases

@@ -16,9 +16,10 @@ from whatsapp_backend.adapters.sqlite_store import lock_state
 from whatsapp_backend.adapters.sqlite_store.lock import StateLock
 from whatsapp_backend.api.server import application, serving
 from whatsapp_backend.api.standby import Standby
-from whatsapp_backend.app import LOCAL_PROJECT, Daemon, firestore
+from whatsapp_backend.app import Daemon
 from whatsapp_backend.cli.notify import notify
 from whatsapp_backend.clock import SystemClock
+from whatsapp_backend.database import LOCAL_PROJECT, firestore
 from whatsapp_backend.errors import AddressInUse, StateInUse
 from whatsapp_backend.settings import Settings
 

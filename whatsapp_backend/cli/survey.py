@@ -13,9 +13,9 @@ from rich.table import Table
 
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
 from whatsapp_backend.adapters.sqlite_store.beside import surveys_in
-from whatsapp_backend.app import firestore
 from whatsapp_backend.cli.serving import emulator_of
 from whatsapp_backend.clock import SystemClock
+from whatsapp_backend.database import firestore
 from whatsapp_backend.domain.moments import at_ms
 from whatsapp_backend.domain.surveys import Survey
 from whatsapp_backend.flows.land import Lander

@@ -22,8 +22,9 @@ from rich.console import Console
 
 from whatsapp_backend.adapters.local_firestore import LocalFirestore
 from whatsapp_backend.adapters.node_runtime import node_home
-from whatsapp_backend.app import Daemon, Documents, firestore
+from whatsapp_backend.app import Daemon
 from whatsapp_backend.clock import SystemClock
+from whatsapp_backend.database import Documents, firestore
 from whatsapp_backend.demo.cast import ANA, BOB, GROUP, MIA, OLD, PHONE, Cast, differences
 from whatsapp_backend.errors import EmulatorMissing
 from whatsapp_backend.rules.document_ids import thread_id

@@ -1,0 +1,45 @@
+"""Firestore, as the daemon and the commands use it: in production, or an emulator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from whatsapp_backend.adapters.firestore.client import close, firestore_client
+from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
+from whatsapp_backend.adapters.firestore.leases import FirestoreLeases
+from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
+from whatsapp_backend.ports import DocumentQueries, DocumentStore, Leases
+from whatsapp_backend.settings import Settings
+
+LOCAL_PROJECT = "demo-local"
+"""The project of a local Firestore, unless FIREBASE_PROJECT_ID names one."""
+_WRITE_GRACE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """Where documents go, where the API reads them, and where it is known who owns what."""
+
+    store: DocumentStore
+    queries: DocumentQueries
+    leases: Leases
+
+
+@asynccontextmanager
+async def firestore(settings: Settings, *, emulator: str | None = None) -> AsyncIterator[Documents]:
+    """Firestore in production, or the emulator at `host:port`."""
+    client = firestore_client(
+        settings.firebase_project_id or (LOCAL_PROJECT if emulator else None),
+        credentials=settings.credentials,
+        emulator_host=emulator,
+    )
+    try:
+        yield Documents(
+            store=FirestoreDocuments(client, grace_s=_WRITE_GRACE_S),
+            queries=FirestoreQueries(client),
+            leases=FirestoreLeases(client),
+        )
+    finally:
+        await close(client)
