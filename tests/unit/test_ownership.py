@@ -17,6 +17,7 @@ from whatsapp_backend.domain.journal import Commit, DeclaredAccount
 from whatsapp_backend.domain.leases import Instance, Mode, Term, Timings
 from whatsapp_backend.flows.account_documents import AccountDocuments
 from whatsapp_backend.flows.connect import Connector
+from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.flows.ingest import Ingest
 from whatsapp_backend.flows.lead import Lead
 from whatsapp_backend.testing.fake_clock import FakeClock
@@ -116,7 +117,7 @@ class Daemon:
             keys=store,
             gateway=self.bridge,
             connector=self.connector,
-            asker=Asker(self.bridge, self.store, town.clock, timeout_s=60, is_connected=lambda _: True),
+            asker=Asker(self.bridge, store, town.clock, timeout_s=60, is_connected=lambda _: True),
             on_journaled=lambda: None,
             tasks=town.tasks,
         )
