@@ -130,6 +130,7 @@ async def test_a_page_that_meets_the_message_below_closes_the_gap_and_is_told(wo
     assert (ledger.asked, ledger.asking.unanswered) == ((), 0)
     assert Proof.OVERLAP in {one.proof for one in (await coverage(world)).intervals}
     assert world.thread()["coverage"]["openGaps"] == 1
+    assert "lastBackfillAt" in world.thread()
 
 
 async def test_an_answer_under_the_other_identity_counts_for_the_thread_that_was_asked_for(world: World) -> None:

@@ -69,6 +69,8 @@ class ThreadState:
     """How often it was derived anew because its newest message turned out to be none, or older."""
     redirect_to: str = ""
     """The id of the thread that its messages went to."""
+    backfilled_at_ms: int = 0
+    """When the phone last answered a request for it."""
     coverage: Mapping[str, Any] | None = None
     """What the ledger has to show of it; the ledger alone says it, and later words replace earlier ones."""
 

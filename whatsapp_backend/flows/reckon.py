@@ -200,7 +200,10 @@ class Reckoner:
         coverage = reckoning.concluded(coverage, matter, claims, around, self._clock.wall_ms())
         reckoned.add(coverages=reckoning.put(before, coverage) if before else [coverage])
         shown = coverage_shown(coverage, claims, around)
-        reckoned.threads.append(ThreadState(account=coverage.account, client_jid=coverage.jid, coverage=shown))
+        thread = ThreadState(account=coverage.account, client_jid=coverage.jid, coverage=shown)
+        if matter.ends:
+            thread = replace(thread, backfilled_at_ms=self._clock.wall_ms())
+        reckoned.threads.append(thread)
         self._note_calm(coverage.thread, matter, claims)
 
     def _note_calm(self, thread: str, matter: Matter, claims: Claims) -> None:

@@ -76,6 +76,7 @@ def without_activity(state: ThreadState) -> ThreadState:
         read_at_ms=state.read_at_ms,
         anew=state.anew,
         redirect_to=state.redirect_to,
+        backfilled_at_ms=state.backfilled_at_ms,
         coverage=state.coverage,
     )
 
@@ -94,12 +95,14 @@ def merged(one: ThreadState, other: ThreadState) -> ThreadState:
     read_at_ms = max(one.read_at_ms, other.read_at_ms)
     redirect_to = max(one.redirect_to, other.redirect_to)
     anew = max(one.anew, other.anew)
+    backfilled_at_ms = max(one.backfilled_at_ms, other.backfilled_at_ms)
     coverage = one.coverage if other.coverage is None else other.coverage
-    if named is newest and (last_inbound_at_ms, read_at_ms, redirect_to, anew, coverage) == (
+    if named is newest and (last_inbound_at_ms, read_at_ms, redirect_to, anew, backfilled_at_ms, coverage) == (
         newest.last_inbound_at_ms,
         newest.read_at_ms,
         newest.redirect_to,
         newest.anew,
+        newest.backfilled_at_ms,
         newest.coverage,
     ):
         return newest  # as in nearly all of a history: half the time of a window went into copies
@@ -112,6 +115,7 @@ def merged(one: ThreadState, other: ThreadState) -> ThreadState:
         read_at_ms=read_at_ms,
         redirect_to=redirect_to,
         anew=anew,
+        backfilled_at_ms=backfilled_at_ms,
         coverage=coverage,
     )
 
@@ -171,6 +175,8 @@ def _activity_fields(state: ThreadState) -> dict[str, Any]:
         fields["coverage"] = {**state.coverage}
         if state.coverage["contiguousFromMs"] is not None and state.coverage["contiguousToMs"] is None:
             fields["coverage"]["contiguousToMs"] = state.last_at_ms
+    if state.backfilled_at_ms:
+        fields["lastBackfillAt"] = at_ms(state.backfilled_at_ms)
     if state.last_inbound_at_ms:
         fields["lastInboundAt"] = at_ms(state.last_inbound_at_ms)
         fields["lastInboundAtMs"] = state.last_inbound_at_ms
