@@ -347,8 +347,8 @@ class Daemon:
         self.documents.on_owned(term)
 
     def _on_lost(self, term: Term) -> None:
+        self.connector.on_lost(term)  # first: nothing may delay the end of its socket
         self.runs.on_lost(term.account)
-        self.connector.on_lost(term)
 
     def _on_change(self, view: AccountView) -> None:
         self.epochs.on_change(view)  # first, and before anything that comes on a new connection is committed

@@ -99,10 +99,13 @@ def test_three_replacements_without_two_stable_minutes_between_them_stop() -> No
     assert after(440, after(428, twice.endings, lasted_s=130).endings).stopped is None
 
 
-def test_an_outdated_engine_waits_for_minutes_and_says_why() -> None:
-    decision = after(405)
-    assert decision.wait_s >= 300
-    assert "update" in str(decision.reason)
+def test_an_outdated_engine_tries_once_with_the_version_in_use_then_waits_for_minutes_and_says_why() -> None:
+    once = after(405)
+    assert once.wait_s <= 2
+    again = after(405, once.endings)
+    assert again.wait_s >= 300
+    assert "update" in str(again.reason)
+    assert after(405, once.endings, lasted_s=3600).wait_s <= 2
 
 
 def test_a_bridge_that_is_gone_is_no_failure_of_the_account() -> None:

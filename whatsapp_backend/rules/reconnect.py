@@ -73,6 +73,8 @@ class Endings:
     failures: int = 0
     replaced: int = 0
     restarts: int = 0
+    outdated: int = 0
+    """How often the version of the engine was refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ class Decision:
 def decide(code: int, endings: Endings, *, lasted_s: float, waited_for_scan: bool, jitter: float) -> Decision:
     """Decide from the code a connection ended with and how long it was open. `jitter` is from 0 to 1."""
     if lasted_s >= _STABLE_S:
-        endings = replace(endings, failures=0, restarts=0)
+        endings = replace(endings, failures=0, restarts=0, outdated=0)
     if lasted_s >= _REPLACED_STABLE_S:
         endings = replace(endings, replaced=0)
     word = _STOPPING.get(code) or ("not-scanned" if code == TIMED_OUT and waited_for_scan else None)
@@ -118,7 +120,10 @@ def _again(code: int, endings: Endings, jitter: float) -> Decision:
     longest_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(endings.failures, 10))
     reason = None
     if code == OUTDATED:
-        longest_s, reason = _OUTDATED_WAIT_S, "WhatsApp refuses this version of the engine: update whatsapp-backend"
+        # The bridge asks WhatsApp for the version in use before it connects again. That it helps is not certain.
+        reason = "WhatsApp refuses this version of the engine: update whatsapp-backend"
+        longest_s = _OUTDATED_WAIT_S if endings.outdated else longest_s
+        endings = replace(endings, outdated=endings.outdated + 1)
     return Decision(
         endings=replace(endings, failures=endings.failures + 1),
         status="reconnecting",

@@ -6,6 +6,7 @@ import { ENGINE } from './engine.js'
 import { Link } from './link.js'
 import { Session } from './session.js'
 import { shrunk } from './shrink.js'
+import { Version } from './version.js'
 
 const PROTOCOL = 1
 const PROTOCOL_ERROR_CODE = 500
@@ -18,6 +19,7 @@ export class Bridge {
     #run = randomBytes(6).toString('hex')
     #generation = 0
     #event = 0
+    #version = new Version()
     #writer
     #webUrl
 
@@ -55,17 +57,22 @@ export class Bridge {
 
     /**
      * @param {string} account
-     * @param {Parameters<Session['open']>[0]} how
+     * @param {Omit<Parameters<Session['open']>[0], 'version'>} how
      */
     async start(account, how) {
         const tag = `${this.#run}.${++this.#generation}`
         const link = new Link(account, tag, frame => this.#write(frame))
         const nextSource = () => `ev:${this.#run}:${++this.#event}`
-        const session = new Session({ link, nextSource, webUrl: this.#webUrl })
+        const onOutdated = () => this.#version.refused()
+        const session = new Session({ link, nextSource, webUrl: this.#webUrl, onOutdated })
         this.#sessions.set(account, session)
+        const opened = async () => {
+            const version = await this.#version.current()
+            if (!session.over) await session.open({ ...how, version })
+        }
         try {
             const stopped = session.ended.then(() => { throw new CommandFailed('not-open', 'stopped while starting') })
-            await Promise.race([session.open(how), stopped])
+            await Promise.race([opened(), stopped])
         } catch (error) {
             session.halt()
             if (this.#sessions.get(account) === session) this.#sessions.delete(account)

@@ -11,6 +11,7 @@ export {
     cleanMessage,
     decodeMessageNode,
     downloadContentFromMessage,
+    fetchLatestWaWebVersion,
     generateMessageIDV2,
     generateWAMessage,
     initAuthCreds,

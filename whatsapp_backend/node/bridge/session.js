@@ -20,6 +20,7 @@ import { OfflineQueue } from './offline.js'
 import { Outgoing } from './outgoing.js'
 import { finderOfSent } from './resend.js'
 import { Tap } from './tap.js'
+import { OUTDATED } from './version.js'
 
 /** @type {any} */
 const UNSET = undefined
@@ -61,11 +62,13 @@ export class Session {
      * @param {import('./link.js').Link} of.link
      * @param {() => string} of.nextSource the source of what has no source of its own
      * @param {string} [of.webUrl]
+     * @param {() => void} of.onOutdated WhatsApp refuses the version that was said
      */
-    constructor({ link, nextSource, webUrl }) {
+    constructor({ link, nextSource, webUrl, onOutdated }) {
         this.link = link
         this.nextSource = nextSource
         this.webUrl = webUrl
+        this.onOutdated = onOutdated
         this.offline = new OfflineQueue({
             ask: count => this.#askForBatch(count),
             report: received => link.state('caught-up', { received })
@@ -96,14 +99,15 @@ export class Session {
 
     /**
      * Make the socket. Throws UnreadableCreds; nothing was done then.
-     * @param {{creds: string | null, fullHistory: boolean, open: {source: string, raw: string, envelope: any}[]}} how
+     * @param {{creds: string | null, fullHistory: boolean, open: {source: string, raw: string, envelope: any}[],
+     *   version?: import('./version.js').WebVersion}} how
      */
-    async open({ creds, fullHistory, open }) {
+    async open({ creds, fullHistory, open, version }) {
         this.creds = creds === null ? initAuthCreds() : credsFromText(creds)
         if (creds === null) await this.link.commit({ creds: credsToText(this.creds) })
         this.keeper = new CredsKeeper(this.link, this.creds)
         const auth = { creds: this.creds, keys: /** @type {any} */ (new KeyStore(this.link)) }
-        this.sock = makeWASocket({ ...this.#config(fullHistory), auth })
+        this.sock = makeWASocket({ ...this.#config(fullHistory), ...version && { version }, auth })
         this.#install()
         for (const { source, raw, envelope } of open) {
             this.history.add({ source, raw: Buffer.from(raw, 'base64'), envelope: envelope ?? {} })
@@ -237,6 +241,7 @@ export class Session {
     #closed(error) {
         this.keeper.flush()
         const code = Math.trunc(Number(error?.output?.statusCode)) || 0
+        if (code === OUTDATED) this.onOutdated()
         this.link.state('closed', { code, reason: String(error?.message ?? 'stopped') })
         this.#silence()
         this.#end('closed')

@@ -71,7 +71,7 @@ export class Connection {
         this.emit('connected', { account, registration: Boolean(payload.devicePairingData) })
         if (this.fails('login', account)) return
         if (payload.devicePairingData) offerPairing(this, payload.devicePairingData, noiseKey)
-        else login(this, String(account), payload.device ?? 0, noiseKey)
+        else login(this, String(account), payload.device ?? 0, noiseKey, payload.userAgent?.appVersion?.tertiary ?? 0)
     }
 
     /** @param {BinaryNode} stanza */

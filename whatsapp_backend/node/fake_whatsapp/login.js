@@ -20,10 +20,12 @@ export function replace(older) {
  * @param {string} number
  * @param {number} device
  * @param {Uint8Array} noiseKey
+ * @param {number} revision of the client
  */
-export function login(connection, number, device, noiseKey) {
+export function login(connection, number, device, noiseKey, revision) {
     const person = connection.server.world.find(number)
     const companion = person?.companions.get(device)
+    if (revision < connection.server.oldestRevision) return refuse(connection, '405')
     if (person?.refusal) return refuse(connection, person.refusal)
     if (!person || !companion || !companion.noiseKey.equals(noiseKey)) return refuse(connection, '401')
     if (companion.connection) replace(companion.connection)

@@ -26,6 +26,8 @@ export class FakeWhatsApp {
         /** @type {Set<Connection>} */
         this.connections = new Set()
         this.accepted = 0
+        /** Clients that say an older one are refused. */
+        this.oldestRevision = 0
         /** @type {Set<Socket>} */
         this.sockets = new Set()
         this.http = createServer((request, response) => void this.#serve(request, response))
@@ -50,6 +52,7 @@ export class FakeWhatsApp {
     /** @param {import('node:http').IncomingMessage} request @param {import('node:http').ServerResponse} response */
     async #serve(request, response) {
         const { pathname } = new URL(request.url ?? '/', 'http://fake')
+        if (pathname === '/sw.js') return void response.end(`{"client_revision":${this.oldestRevision}}`)
         const served = await this.cdn.serve(pathname, response)
         if (!served) response.writeHead(404).end()
         this.emit('download', served ?? { path: pathname, status: 404 })

@@ -22,6 +22,21 @@ test('a connection closes with the code of its reason', async t => {
     }
 })
 
+test('a version that WhatsApp refuses is replaced by the one in use, for all accounts', async t => {
+    const stage = await Stage.set(t)
+    const daemon = await stage.paired()
+    await stage.control.run('outdate', { revision: 2_000_000_001 })
+    const from = daemon.frames.all.length
+    await stage.op('terminate')
+    await daemon.state(ACCOUNT, 'closed', from)
+    const refused = daemon.frames.all.length
+    await daemon.start(ACCOUNT)
+    assert.equal((await daemon.state(ACCOUNT, 'closed', refused)).code, 405)
+    const again = daemon.frames.all.length
+    await daemon.start(ACCOUNT)
+    await daemon.state(ACCOUNT, 'open', again)
+})
+
 test('a server that cannot be reached closes the connection, and the account can be started again', async t => {
     const stage = await Stage.set(t)
     const daemon = stage.daemon()

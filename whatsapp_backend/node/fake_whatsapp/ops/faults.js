@@ -68,6 +68,11 @@ function marker(server, args) {
     connectionOf(server, args).delivery.mark()
 }
 
+/** @param {FakeWhatsApp} server @param {Args} args older clients are refused, until they ask for the version in use */
+function outdate(server, args) {
+    server.oldestRevision = args.revision
+}
+
 /** @param {FakeWhatsApp} server @param {Args} args what goes wrong with downloads */
 function cdnFault({ cdn }, args) {
     const { kind, path, status, delay_ms, cut, truncate, spoil, times = 1 } = args
@@ -75,5 +80,6 @@ function cdnFault({ cdn }, args) {
 }
 
 export const FAULT_OPS = {
-    fault, 'faults-clear': faultsClear, hold, release, terminate, stall, rubbish, disconnect, marker, cdn: cdnFault
+    fault, outdate, 'faults-clear': faultsClear, hold, release, terminate, stall, rubbish, disconnect, marker,
+    cdn: cdnFault
 }
