@@ -234,7 +234,7 @@ class Filler:
 
     async def _ask(self, run: _Run, request: Request, before: Coverage) -> None:
         try:
-            answer = await self._asker.ask(request)
+            answer = await self._asker.ask(request, run.job.kind)
         except CommandFailed as error:
             if error.code in _CLOSED:
                 raise
