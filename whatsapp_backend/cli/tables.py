@@ -93,9 +93,8 @@ def _came(job: Mapping[str, Any]) -> list[str]:
 
 def _print_announced(announced: Mapping[str, Any]) -> None:
     for one in announced["missingChunks"]:
-        print(f"  pieces of history that did not come, of type {one['syncType']}: {_listed(one['orders'])}")
-    if announced["unfinishedSyncTypes"]:
-        print(f"  history that the phone has not finished, of type {_listed(announced['unfinishedSyncTypes'])}")
+        of_type = "" if one["syncType"] is None else f", of type {one['syncType']}"
+        print(f"  pieces of history that did not come{of_type}: {_listed(one['orders'])}")
     for one in announced["lostOffline"]:
         came = f"{one['received']} of {one['announced']} that had waited came"
         print(f"  connection of {moment(one['openedAt'])} UTC: {came}")
