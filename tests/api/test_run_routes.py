@@ -60,6 +60,7 @@ async def test_a_backfill_takes_what_callers_of_the_node_system_send(api):
 async def test_a_dry_run_tells_what_would_be_done(api, backend):
     answer = await posted(api, BACKFILL, {"dryRun": True})
     plan = {"threads": 3, "gaps": 4, "requests": 4, "writes": 200, "costUsd": 0.00018}
+    plan |= {"mostWrites": 1000, "mostCostUsd": 0.0018}
     assert answer["plan"] == plan
     assert (await posted(api, RESYNC, {"dryRun": True}))["data"]["plan"] == plan
     assert all(job.dry_run for job in backend.runs.known.values())

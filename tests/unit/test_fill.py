@@ -265,8 +265,19 @@ async def test_a_dry_run_asks_for_nothing_and_says_what_it_would_cost():
         filled = await phone.fill(job(dry_run=True))
         assert (phone.asked, filled.work, filled.trouble) == ([], Work(), None)
         plan = filled.plan
-        assert (plan.threads, plan.gaps, plan.requests, plan.writes) == (2, 4, 4, 2 * (100 + 5))
-        assert plan.cost_usd == pytest.approx(210 * 0.18 / 100_000)
+        assert (plan.threads, plan.gaps, plan.requests, plan.writes, plan.most_writes) == (2, 4, 4, 84, 2 * (100 + 5))
+        assert plan.cost_usd == pytest.approx(84 * 0.18 / 100_000)
+
+
+async def test_a_run_without_a_limit_promises_only_what_is_certain():
+    async with a_phone() as phone:
+        phone.archive(ANA, 60)
+        await phone.hold(ANA, (1, 5), (20, 25), (50, 60))
+        filled = await phone.fill(job(Kind.RESYNC, dry_run=True), replace(LIMITS, threads=1_000_000, thread=None))
+        plan = filled.plan
+        assert (plan.gaps, plan.requests, plan.writes, plan.most_writes) == (3, 3, 63, None)
+        filled = await phone.fill(job(Kind.RESYNC), replace(LIMITS, threads=1_000_000, thread=None))
+        assert [gap.below for gap in await phone.gaps()] == []
 
 
 @pytest.mark.parametrize(

@@ -32,14 +32,19 @@ def print_jobs(jobs: Sequence[Mapping[str, Any]]) -> None:
 
 def print_plans(jobs: Sequence[Mapping[str, Any]]) -> None:
     """What dry runs would do."""
-    columns = ("threads", "gaps", "requests, at least", "writes, at most", "cost, at most")
+    columns = ("threads", "gaps", "requests, at least", "writes of these, at most", "in all, at most")
     table = Table(Column("account", no_wrap=True), *columns)
     for job in jobs:
         plan = job["plan"] or {}
-        names = ("threads", "gaps", "requests", "writes")
-        cost = f"${plan['costUsd']:.4f}" if plan else job["errorMessage"] or job["state"]
-        table.add_row(*_texts(job["accountId"], *(plan.get(name) for name in names), cost))
+        certain = _priced(plan["writes"], plan["costUsd"]) if plan else None
+        most = _priced(plan["mostWrites"], plan["mostCostUsd"]) if plan else job["errorMessage"] or job["state"]
+        counts = (plan.get(name) for name in ("threads", "gaps", "requests"))
+        table.add_row(*_texts(job["accountId"], *counts, certain, most))
     Console().print(table)
+
+
+def _priced(writes: int | None, cost_usd: float | None) -> str:
+    return "the phone knows" if writes is None else f"{writes}, ${cost_usd:.4f}"
 
 
 def print_account(answer: Mapping[str, Any]) -> None:

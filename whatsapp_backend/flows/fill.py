@@ -36,6 +36,7 @@ NOT_CONNECTED = "not_connected"
 BACKFILL_ERROR = "backfill_error"
 _LOOKED_AT = 5_000
 """So many gaps a run chooses from."""
+_ALL = 1 << 40
 _CLOSED = frozenset({"not-open", "not-started"})
 
 Note = Callable[[Work, tuple[ThreadResult, ...]], Awaitable[None]]
@@ -43,14 +44,14 @@ Note = Callable[[Work, tuple[ThreadResult, ...]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much one run may do. `page` is messages in one request, `thread` messages of one thread.
+    """How much one run may do. `page` is messages in one request, `thread` messages of one thread (None: all of them).
 
     A run that looks back does not dig deep history; others dig it down to `oldest_ms`.
     """
 
     threads: int
     page: int
-    thread: int
+    thread: int | None
     lookback_ms: int | None = None
     oldest_ms: int = 0
 
@@ -179,7 +180,12 @@ class Filler:
             oldest_ms=limits.oldest_ms,
             now_ms=self._clock.wall_ms(),
         )
-        budget = Budget(page=limits.page, thread=limits.thread, spacing_ms=self._spacing_ms, oldest_ms=scope.oldest_ms)
+        budget = Budget(
+            page=limits.page,
+            thread=_ALL if limits.thread is None else limits.thread,
+            spacing_ms=self._spacing_ms,
+            oldest_ms=scope.oldest_ms,
+        )
         return _Run(job=job, scope=scope, budget=budget, threads=limits.threads, note=note)
 
     # -- What to fill ----------------------------------------------------------------------------------------------
