@@ -112,8 +112,7 @@ async def test_an_answer_that_cannot_be_downloaded_is_an_error_and_no_silence():
         assert (await phone.gaps())[0] == wanted.gap
 
 
-async def test_what_the_publisher_calls_no_answer_is_not_noted_twice():
-    """A download that failed for good."""
+async def test_a_download_that_failed_for_good_is_the_outcome_as_the_publisher_tells_it():
     async with a_phone() as phone:
         wanted = await outage(phone)
         phone.off = True
@@ -121,9 +120,9 @@ async def test_what_the_publisher_calls_no_answer_is_not_noted_twice():
         await phone.clock.settle()
         (one,) = await asked(phone)
         phone.asker.on_answered(
-            Answer(account=ACCOUNT, request=one.id, outcome=Outcome.NO_ANSWER, fetched=0, stored=0, end=None)
+            Answer(account=ACCOUNT, request=one.id, outcome=Outcome.FAILED, fetched=0, stored=0, end=None)
         )
-        assert (await asking).outcome is Outcome.NO_ANSWER
+        assert (await asking).outcome is Outcome.FAILED
         assert (await phone.store.account_ledger(ACCOUNT)).asking.unanswered == 0
         assert (await phone.gaps())[0] == wanted.gap
 

@@ -375,3 +375,23 @@ async def test_a_run_that_is_cancelled_anywhere_leaves_a_ledger_to_go_on_with(at
         assert filled.trouble is None
         assert await phone.gaps() == []
         assert len(phone.anchors) == len(set(phone.anchors)), "a page was asked for twice"
+
+
+async def test_what_cannot_be_downloaded_is_an_error_of_its_thread_and_no_silence():
+    async with a_phone() as phone:
+        for jid in (ANA, BOB):
+            await outage(phone, jid)
+        gaps = await phone.gaps()
+        phone.spoiled = True
+        filled = await phone.fill(job(Kind.RECENT_SYNC), RECENT)
+        assert (filled.trouble, len(phone.asked)) == ("backfill_error", 2), "each thread once"
+        assert "could not be downloaded" in filled.message
+        assert [(one.status, one.fetched) for one in filled.results] == [("error", 0), ("error", 0)]
+        assert (filled.work.requests, filled.work.unanswered, filled.work.errors) == (2, 0, 2)
+        after = (await phone.gaps())[0]
+        assert after == replace(gaps[0], next_at_ms=after.next_at_ms)
+        phone.spoiled = False
+        assert (await phone.fill(job(Kind.RECENT_SYNC), RECENT)).work == Work(), "it waits a while"
+        await phone.clock.advance(600)
+        filled = await phone.fill(job(Kind.RECENT_SYNC), RECENT)
+        assert (filled.trouble, filled.work.gaps_closed) == (None, 2)

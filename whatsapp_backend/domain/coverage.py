@@ -268,6 +268,8 @@ class Outcome(enum.Enum):
     PAGE = enum.auto()
     COMPLETE = enum.auto()
     """It said that there is nothing older."""
+    FAILED = enum.auto()
+    """It answered, and what it sent could not be downloaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -226,7 +226,8 @@ class Asker:
             end = waiting.end
             if end is not None and not await self._is_kept(asked):
                 # Its thread has become another's: nobody will tell.
-                return _answer(asked, outcome_of(end.messages, end.end), fetched=end.messages, end=end.end)
+                outcome = outcome_of(end.messages, end.end, downloaded=end.downloaded)
+                return _answer(asked, outcome, fetched=end.messages, end=end.end)
 
     async def _is_kept(self, asked: Asked) -> bool:
         known = await self._ledger.account_ledger(asked.account)

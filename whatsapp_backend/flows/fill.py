@@ -37,6 +37,7 @@ BACKFILL_ERROR = "backfill_error"
 _LOOKED_AT = 5_000
 """So many gaps a run chooses from."""
 _ALL = 1 << 40
+_NOT_DOWNLOADED = "the phone answered, and what it sent could not be downloaded"
 _CLOSED = frozenset({"not-open", "not-started"})
 
 Note = Callable[[Work, tuple[ThreadResult, ...]], Awaitable[None]]
@@ -294,3 +295,5 @@ class Filler:
             if request.gap.tried:
                 run.left.add(before.thread)  # the newer message got no answer, either
         run.count(request, answer, status=status, closed=len(closed))
+        if answer.outcome is Outcome.FAILED:
+            run.fail(before.thread, _NOT_DOWNLOADED)
