@@ -103,6 +103,10 @@ class Busy(WhatsAppBackendError):
         self.job = job
 
 
+class HistoryHeldBack(OperatorMustAct):
+    """WHATSAPP_HISTORY_SYNC_DRY_RUN holds all history back, also what a run would bring: only a dry run can be made."""
+
+
 class CommandFailed(PeerMisbehaved):
     """The bridge could not carry out a command. `code` is one of docs/frames.md."""
 

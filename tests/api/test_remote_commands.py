@@ -18,7 +18,14 @@ from whatsapp_backend.cli.client import Daemon, address
 from whatsapp_backend.cli.follow import follow
 from whatsapp_backend.domain.coverage import Coverage, Gap, LedgerChange, Point, Reason
 from whatsapp_backend.domain.jobs import JobState, Kind, Trigger, Work
-from whatsapp_backend.errors import Busy, DaemonRefused, DaemonSilent, DocumentsUnavailable, StoreUnwell
+from whatsapp_backend.errors import (
+    Busy,
+    DaemonRefused,
+    DaemonSilent,
+    DocumentsUnavailable,
+    HistoryHeldBack,
+    StoreUnwell,
+)
 from whatsapp_backend.settings import load
 from whatsapp_backend.testing.fake_clock import FakeClock
 
@@ -123,6 +130,12 @@ async def test_while_another_run_works_the_exit_code_is_3(alone, backend, comman
     assert (code, err) == (3, "")
     (told,) = lines(out)
     assert (told["accountId"], told["error"], told["jobId"]) == (SHOP, "busy", "J7")
+
+
+async def test_while_history_is_held_back_it_says_what_to_do(alone, backend, command):
+    backend.runs.trouble = HistoryHeldBack()
+    code, _, err = await command("resync")
+    assert (code, "WHATSAPP_HISTORY_SYNC_DRY_RUN" in err, "dry run" in err) == (1, True, True)
 
 
 async def test_without_a_connection_the_exit_code_is_4_and_other_accounts_are_dealt_with(backend, command):

@@ -45,7 +45,7 @@ class RunDesk(Protocol):
         dry_run: bool = False,
         job_id: str | None = None,
     ) -> Job:
-        """Start one, or give back the job of this id. Raises AccountUnknown, NotConnected and Busy."""
+        """Start one, or give back the job of this id. Raises AccountUnknown, HistoryHeldBack, NotConnected and Busy."""
 
     async def cancel(self, job_id: str) -> Job | None:
         """End one as soon as it can be; None for a job that is not known."""
