@@ -108,6 +108,7 @@ class Place:
         self.owned = True
         self.is_quiet = False
         self.holds_back = holds_back
+        self.held_up = False
         self.terms = {}
         self.told = []
         self.ended = []
@@ -132,6 +133,7 @@ class Place:
             may_work=lambda account: self.terms.get(account) if self.owned else None,
             tell=lambda account, fields: self.told.append((account, dict(fields))),
             quiet=lambda: self.is_quiet,
+            held_up=lambda: self.held_up,
             holds_back=self.holds_back,
             on_ended=self.ended.append,
         )

@@ -79,7 +79,7 @@ class DocumentsUnavailable(WhatsAppBackendError):
 
 
 class LeaseLost(WhatsAppBackendError):
-    """Another instance owns this account now, or another run holds its lock."""
+    """The account, or its lock, is ours no more: another has it, or Firestore did not confirm it in time."""
 
 
 class AccountUnknown(OperatorMustAct):

@@ -395,3 +395,21 @@ async def test_what_cannot_be_downloaded_is_an_error_of_its_thread_and_no_silenc
         await phone.clock.advance(600)
         filled = await phone.fill(job(Kind.RECENT_SYNC), RECENT)
         assert (filled.trouble, filled.work.gaps_closed) == (None, 2)
+
+
+async def test_a_run_that_rests_for_minutes_between_two_requests_says_that_it_lives():
+    async with a_phone() as phone:
+        phone.archive(ANA, 60)
+        await phone.hold(ANA, (1, 5), (50, 60))
+        filler = phone.filler()
+        filler._spacing_ms = 600_000
+        beats = []
+
+        async def note(work, results):
+            beats.append(phone.clock.wall_ms())
+
+        running = phone._tasks.create_task(filler.fill(job(Kind.RECENT_SYNC), replace(RECENT, thread=40), note))
+        while not running.done():
+            await phone.clock.advance(1)
+        assert len(phone.asked) == 2
+        assert max(spacings(beats)) <= 61_000

@@ -583,12 +583,42 @@ class TestEnds:
         async with running() as place:
             place.fill.scripts["a"] = hang
             job = await begin(place)
-            await place.go_on(300, backfill=False)
+            await place.go_on(600, backfill=False)
             assert place.fill.active
             await place.go_on(60, backfill=False)
             job = await place.store.job(job.id)
             assert (job.state, job.error_code) == (JobState.FAILED, "no_heartbeat")
             assert (place.leases.table.locks, place.fill.active) == ({}, [])
+
+    async def test_one_that_waits_for_firestore_is_not_taken_for_hung_however_long_that_is_away(self):
+        async with running() as place:
+            back = asyncio.Event()
+
+            async def wait(job, note):
+                await back.wait()
+                return Filled(work=Work(requests=1, fetched=20, stored=20))
+
+            place.fill.scripts["a"] = wait
+            job = await begin(place)
+            place.held_up = True
+            await place.go_on(3 * 3600, backfill=False)
+            assert (await place.store.job(job.id)).state is JobState.RUNNING
+            place.held_up = False
+            await place.go_on(540, backfill=False)
+            back.set()
+            await place.clock.settle()
+            job = await place.store.job(job.id)
+            assert (job.state, job.work.stored) == (JobState.DONE, 20)
+
+    async def test_one_that_hangs_after_firestore_came_back_is_ended(self):
+        async with running() as place:
+            place.fill.scripts["a"] = hang
+            job = await begin(place)
+            place.held_up = True
+            await place.go_on(3600, backfill=False)
+            place.held_up = False
+            await place.go_on(660, backfill=False)
+            assert (await place.store.job(job.id)).error_code == "no_heartbeat"
 
     async def test_one_that_says_that_it_lives_may_take_hours(self):
         async def slow(job, note):

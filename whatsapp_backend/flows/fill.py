@@ -37,6 +37,8 @@ BACKFILL_ERROR = "backfill_error"
 _LOOKED_AT = 5_000
 """So many gaps a run chooses from."""
 _ALL = 1 << 40
+_NAP_S = 60.0
+"""A run that rests longer between two requests says meanwhile that it lives."""
 _NOT_DOWNLOADED = "the phone answered, and what it sent could not be downloaded"
 _CLOSED = frozenset({"not-open", "not-started"})
 
@@ -283,7 +285,9 @@ class Filler:
             return False
         rest = rest_ms(asking, run.budget, now_ms)
         if rest:
-            await self._clock.sleep(rest / 1000)
+            await self._clock.sleep(min(rest / 1000, _NAP_S))
+        if rest > _NAP_S * 1000:
+            await run.note(run.work, run.shown())
         return not rest
 
     async def _count(self, run: _Run, request: Request, answer: Answer, before: Coverage) -> None:

@@ -67,13 +67,14 @@ class Runs:
         may_work: Callable[[str], Term | None],
         tell: Callable[[str, Mapping[str, Any]], None],
         quiet: Callable[[], bool],
+        held_up: Callable[[], bool] = lambda: False,
         holds_back: bool = False,
         on_ended: Callable[[Job], None] = lambda _: None,
     ) -> None:
         self._policies = policies(recent_sync=recent_sync, backfill=backfill)
         self._slots = {kind: asyncio.Semaphore(policy.slots) for kind, policy in self._policies.items()}
         self._slots[Kind.RESYNC] = self._slots[Kind.BACKFILL]
-        self._near = Surroundings(jobs=jobs, locks=locks, fill=fill, clock=clock, tell=tell)
+        self._near = Surroundings(jobs=jobs, locks=locks, fill=fill, clock=clock, tell=tell, held_up=held_up)
         self._jobs = jobs
         self._prospects = Prospects(self._policies, ledger=ledger, jobs=jobs, clock=clock)
         self._clock = clock
