@@ -187,6 +187,27 @@ def test_an_operator_can_reset_a_thread():
     assert (gap.reason, gap.above) == (Reason.RESET, at(350))
 
 
+@pytest.mark.parametrize("state", [GapState.OPEN, GapState.UNREACHABLE, GapState.NO_ACCESS])
+def test_a_gap_of_a_thread_that_was_reset_says_so_whatever_it_was_before(state):
+    """It becomes part of what is unknown because of that, and is asked for like it."""
+    known = claims(live(1, 100, 200), live(2, 290, 500))
+    before = settled(NOTHING, known, (150, 1), (350, 2))
+    assert before.gaps[0].reason is Reason.BEFORE
+    before = replace(before, gaps=tuple(replace(gap, state=state, rounds=4, next_at_ms=9) for gap in before.gaps))
+    after = settled(threads.reset(before, 300_000), known, (150, 1), (350, 2))
+    (gap,) = [one for one in after.gaps if one.state is not GapState.CLOSED]
+    assert (gap.number, gap.reason, gap.state, gap.rounds, gap.next_at_ms) == (1, Reason.RESET, GapState.OPEN, 0, 0)
+
+
+def test_a_gap_after_a_reset_keeps_its_reason_and_one_of_a_debt_is_a_debts_again():
+    known = claims(live(1, 100, 200), live(2, 690, 900))
+    before = threads.owing(settled(NOTHING, known, (150, 1), (850, 2)), [at(800)])
+    before = settled(before, known, (150, 1), (800, None), (850, 2))
+    after = settled(threads.reset(before, 300_000), known, (150, 1), (800, None), (850, 2))
+    reasons = {gap.reason for gap in after.gaps if gap.state is not GapState.CLOSED}
+    assert reasons == {Reason.RESET, Reason.DEBT}
+
+
 def test_a_gap_that_was_given_up_has_another_chance_when_there_is_another_message_to_ask_with():
     known = claims(live(1, 100, 200))
     first = settled(NOTHING, known, (150, 1), (300, None))

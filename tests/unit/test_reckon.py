@@ -318,7 +318,7 @@ async def test_an_operator_can_distrust_a_thread(world: World) -> None:
     async with publishing(world.publisher):
         await world.publisher.distrust(THREAD)
     known = await coverage(world)
-    assert [(gap.below, gap.above.id) for gap in known.gaps] == [(None, "M2")]
+    assert [(gap.below, gap.above.id, gap.reason) for gap in known.gaps] == [(None, "M2", Reason.RESET)]
     assert [doubt.reason for doubt in known.doubts] == [Reason.RESET]
 
 
