@@ -94,7 +94,9 @@ def coverage(account, thread, gaps=()):
 class Place:
     """One life of one instance; another one can begin over the same store, leases and clock."""
 
-    def __init__(self, accounts=("a",), *, before=None, recent_sync=RECENT_SYNC, backfill=BACKFILL, seed=0):
+    def __init__(
+        self, accounts=("a",), *, before=None, recent_sync=RECENT_SYNC, backfill=BACKFILL, seed=0, holds_back=False
+    ):
         self.clock = before.clock if before else FakeClock()
         self.store = before.store if before else MemoryStore()
         self.leases = before.leases if before else MemoryLeases(self.clock)
@@ -105,6 +107,8 @@ class Place:
         self.caught_up = True
         self.owned = True
         self.is_quiet = False
+        self.holds_back = holds_back
+        self.held_up = False
         self.terms = {}
         self.told = []
         self.ended = []
@@ -129,6 +133,8 @@ class Place:
             may_work=lambda account: self.terms.get(account) if self.owned else None,
             tell=lambda account, fields: self.told.append((account, dict(fields))),
             quiet=lambda: self.is_quiet,
+            held_up=lambda: self.held_up,
+            holds_back=self.holds_back,
             on_ended=self.ended.append,
         )
 

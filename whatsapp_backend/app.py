@@ -254,6 +254,8 @@ class Daemon:
             may_work=self.lead.term,
             tell=self.documents.tell,
             quiet=lambda: is_quiet_now(settings, self._clock),
+            held_up=lambda: self._lander.is_held_up,
+            holds_back=settings.history_sync_dry_run,
             on_ended=self.repair.on_ended,
         )
 

@@ -79,7 +79,7 @@ class DocumentsUnavailable(WhatsAppBackendError):
 
 
 class LeaseLost(WhatsAppBackendError):
-    """Another instance owns this account now, or another run holds its lock."""
+    """The account, or its lock, is ours no more: another has it, or Firestore did not confirm it in time."""
 
 
 class AccountUnknown(OperatorMustAct):
@@ -101,6 +101,10 @@ class Busy(WhatsAppBackendError):
         super().__init__(f"{holder} already works on this account: wait for job {job}, or cancel it")
         self.holder = holder
         self.job = job
+
+
+class HistoryHeldBack(OperatorMustAct):
+    """WHATSAPP_HISTORY_SYNC_DRY_RUN holds all history back, also what a run would bring: only a dry run can be made."""
 
 
 class CommandFailed(PeerMisbehaved):

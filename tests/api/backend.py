@@ -104,7 +104,7 @@ class Runs:
     `coming` are what a job becomes, one each time it is asked for.
     """
 
-    plan = Plan(threads=3, gaps=4, requests=4, writes=200, cost_usd=0.00018)
+    plan = Plan(threads=3, gaps=4, requests=4, writes=200, cost_usd=0.00018, most_writes=1000)
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

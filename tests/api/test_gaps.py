@@ -101,7 +101,7 @@ async def test_an_account_of_which_nothing_is_missing_says_so(api):
         "counts": {"byState": {}, "byReason": {}},
         "gaps": [],
         "count": 0,
-        "announced": {"missingChunks": [], "unfinishedSyncTypes": [], "lostOffline": []},
+        "announced": {"missingChunks": [], "progress": [], "lostOffline": []},
         "phone": {"unanswered": 0, "askedAt": None, "pausedUntil": None},
         "requests": [],
     }
@@ -160,8 +160,8 @@ async def test_what_was_announced_is_compared_with_what_came(api, backend):
     short = epoch(2, 200, 300, announced=5, received=2)
     await keep(backend, chunks=chunks, epochs=(epoch(1, 0, 100, announced=3, received=3), short))
     assert (await json_of(api, GAPS))["announced"] == {
-        "missingChunks": [{"syncType": 2, "orders": [2, 3]}, {"syncType": 3, "orders": [1]}],
-        "unfinishedSyncTypes": [2],
+        "missingChunks": [{"syncType": 3, "orders": [1]}, {"syncType": None, "orders": [2, 3]}],
+        "progress": [{"syncType": 2, "percent": 60}, {"syncType": 3, "percent": 100}],
         "lostOffline": [{"connection": 2, "openedAt": moment(189), "announced": 5, "received": 2, "lost": 3}],
     }
 

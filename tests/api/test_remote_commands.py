@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,14 @@ from whatsapp_backend.cli.client import Daemon, address
 from whatsapp_backend.cli.follow import follow
 from whatsapp_backend.domain.coverage import Coverage, Gap, LedgerChange, Point, Reason
 from whatsapp_backend.domain.jobs import JobState, Kind, Trigger, Work
-from whatsapp_backend.errors import Busy, DaemonRefused, DaemonSilent, DocumentsUnavailable, StoreUnwell
+from whatsapp_backend.errors import (
+    Busy,
+    DaemonRefused,
+    DaemonSilent,
+    DocumentsUnavailable,
+    HistoryHeldBack,
+    StoreUnwell,
+)
 from whatsapp_backend.settings import load
 from whatsapp_backend.testing.fake_clock import FakeClock
 
@@ -102,7 +110,15 @@ async def test_nobody_waits_who_does_not_want_to(alone, backend, command):
 async def test_a_dry_run_shows_its_plan(alone, backend, command, arguments):
     code, out, _ = await command(*arguments, "--dry-run")
     assert (code, backend.runs.known["J1"].dry_run) == (0, True)
-    assert [text for text in ("200", "$0.0002") if text not in out] == []
+    assert [text for text in ("200, $0.0002", "1000, $0.0018") if text not in " ".join(out.split())] == []
+
+
+async def test_the_plan_of_a_run_without_limits_does_not_make_up_how_much_there_is(alone, backend, command):
+    backend.runs.plan = replace(backend.runs.plan, most_writes=None)
+    code, out, _ = await command("resync", "--dry-run", "--json")
+    assert (code, lines(out)[0]["plan"]["mostWrites"], lines(out)[0]["plan"]["mostCostUsd"]) == (0, None, None)
+    _, out, _ = await command("resync", "--dry-run")
+    assert "the phone knows" in " ".join(out.replace("│", " ").split())
 
 
 async def test_while_another_run_works_the_exit_code_is_3(alone, backend, command):
@@ -114,6 +130,12 @@ async def test_while_another_run_works_the_exit_code_is_3(alone, backend, comman
     assert (code, err) == (3, "")
     (told,) = lines(out)
     assert (told["accountId"], told["error"], told["jobId"]) == (SHOP, "busy", "J7")
+
+
+async def test_while_history_is_held_back_it_says_what_to_do(alone, backend, command):
+    backend.runs.trouble = HistoryHeldBack()
+    code, _, err = await command("resync")
+    assert (code, "WHATSAPP_HISTORY_SYNC_DRY_RUN" in err, "dry run" in err) == (1, True, True)
 
 
 async def test_without_a_connection_the_exit_code_is_4_and_other_accounts_are_dealt_with(backend, command):

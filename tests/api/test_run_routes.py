@@ -7,7 +7,7 @@ from backend import NOW_MS, OTHER, SHOP, raw, refused
 
 from whatsapp_backend.domain.coverage import ENDLESS_MS
 from whatsapp_backend.domain.jobs import Bounds, JobState, Kind, ThreadResult, Trigger, Work
-from whatsapp_backend.errors import AccountUnknown, Busy, DocumentsUnavailable, StoreUnwell
+from whatsapp_backend.errors import AccountUnknown, Busy, DocumentsUnavailable, HistoryHeldBack, StoreUnwell
 
 BACKFILL = f"/api/whatsapp/backfill/{SHOP}"
 ADMIN = f"/api/admin/backfill/{SHOP}"
@@ -60,6 +60,7 @@ async def test_a_backfill_takes_what_callers_of_the_node_system_send(api):
 async def test_a_dry_run_tells_what_would_be_done(api, backend):
     answer = await posted(api, BACKFILL, {"dryRun": True})
     plan = {"threads": 3, "gaps": 4, "requests": 4, "writes": 200, "costUsd": 0.00018}
+    plan |= {"mostWrites": 1000, "mostCostUsd": 0.0018}
     assert answer["plan"] == plan
     assert (await posted(api, RESYNC, {"dryRun": True}))["data"]["plan"] == plan
     assert all(job.dry_run for job in backend.runs.known.values())
@@ -106,6 +107,12 @@ async def test_while_a_run_works_on_the_account_its_holder_is_named(api, backend
     answer = await api.post(path)
     assert "instance-2" in await refused(answer, 409, "busy")
     assert ((await answer.json())["holder"], (await answer.json())["jobId"]) == ("instance-2", "J7")
+
+
+@pytest.mark.parametrize("path", STARTS)
+async def test_while_history_is_held_back_it_is_refused_with_what_to_do(api, backend, path):
+    backend.runs.trouble = HistoryHeldBack()
+    assert "WHATSAPP_HISTORY_SYNC_DRY_RUN" in await refused(await api.post(path), 409, "history_dry_run")
 
 
 @pytest.mark.parametrize("path", STARTS)

@@ -135,6 +135,7 @@ def test_a_year_of_connections_folds_to_a_few_rows():
             caught_up_at_ms=hour * 3600_000 + 1_000,
             heard_at_ms=(hour + 1) * 3600_000 - 30_000,
             ending=Ending.CLOSED,
+            announced=0,
         )
         for hour in range(24 * 365)
     )

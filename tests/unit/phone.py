@@ -72,7 +72,8 @@ class Deaf:
 
 
 class Phone:
-    """What the phone has, and what it is asked. `off`, `dead` anchors and `away` (Firestore) keep answers back."""
+    """What the phone has, and what it is asked. `off`, `dead` anchors and `published` (Firestore) keep answers back;
+    those that are `spoiled` cannot be downloaded."""
 
     def __init__(self, store: MemoryStore, tasks: asyncio.TaskGroup, clock: FakeClock | None = None) -> None:
         self.store = store
@@ -87,7 +88,7 @@ class Phone:
         """Requests that it did not answer."""
         self.settled: list[set[str]] = []
         self.noted: list[tuple[Work, tuple[ThreadResult, ...]]] = []
-        self.off = False
+        self.off = self.spoiled = False
         self.connected = True
         self.dead: set[str] = set()
         self.published = asyncio.Event()
@@ -166,7 +167,9 @@ class Phone:
         place = next(n for n, point in enumerate(points) if point.id == args["anchor"]["id"])
         page = points[max(0, place - args["count"]) : place]
         end = NO_MORE if place <= args["count"] else 0
-        self.asker.on_journaled(ACCOUNT, (_end_of(args, len(page), end),))
+        page = [] if self.spoiled else page
+        result = "failed" if self.spoiled else "complete"
+        self.asker.on_journaled(ACCOUNT, (_end_of(args, len(page), end, result=result),))
         await self.published.wait()
         await self._publish(args["id"], page, end)
 
@@ -178,7 +181,7 @@ class Phone:
         before = (await self.store.coverages([asked.gap.thread]))[asked.gap.thread]
         held = set((await self.store.around(asked.gap.thread, [(0, asked.anchor.ms)]))[0].inside)
         new = [point for point in page if point not in {one.at for one in held}]
-        outcome = requests.outcome_of(len(page), end)
+        outcome = requests.outcome_of(len(page), end, downloaded=not self.spoiled)
         asking = requests.asking_after(known.asking, outcome, self.clock.wall_ms())
         proven = ledger.answered(before, asked.gap, page, asked.anchor, end)
         after = await self._record(proven, page, answered=(asked,), askings=(asking,))
@@ -229,8 +232,8 @@ class Phone:
         return running.result()
 
 
-def _end_of(args: dict[str, Any], messages: int, end: int) -> NewEntry:
-    payload = {"session": args["id"], "messages": messages, "result": "complete"}
+def _end_of(args: dict[str, Any], messages: int, end: int, *, result: str) -> NewEntry:
+    payload = {"session": args["id"], "messages": messages, "result": result}
     payload["chats"] = [{"id": args["chat"], "end": end}]
     return NewEntry(
         kind="history-end",

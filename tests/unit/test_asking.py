@@ -9,6 +9,7 @@ import pytest
 from phone import ACCOUNT, ANA, BOB, TIMEOUT_S, Phone, a_phone, path
 
 from whatsapp_backend.domain.coverage import Answer, Coverage, GapState, LedgerChange, Outcome
+from whatsapp_backend.domain.jobs import Kind
 from whatsapp_backend.domain.journal import NewEntry
 from whatsapp_backend.domain.mirror import Moved, Progress
 from whatsapp_backend.errors import BridgeGone, CommandFailed, CommandTimedOut
@@ -33,7 +34,7 @@ async def request(phone: Phone, jid: str = ANA) -> Request:
 
 def ask(phone: Phone, wanted: Request) -> "asyncio.Task[Answer | None]":
     """Ask, in a task of its own."""
-    return phone._tasks.create_task(phone.asker.ask(wanted))
+    return phone._tasks.create_task(phone.asker.ask(wanted, Kind.BACKFILL))
 
 
 async def asked(phone: Phone):
@@ -53,7 +54,7 @@ async def test_a_request_is_on_disk_before_it_is_sent():
         phone.bridge.scripts["fetch-history"] = hear
         answer = await ask(phone, wanted)
         (one,) = kept
-        assert re.fullmatch("3EB0[0-9A-F]{18}", one.id)
+        assert re.fullmatch("3EB0[0-9A-F]{17}2", one.id)
         assert (one.gap, one.anchor, one.count) == (wanted.gap, wanted.anchor.at, 20)
         (args,) = phone.asked
         assert args == {
@@ -111,8 +112,7 @@ async def test_an_answer_that_cannot_be_downloaded_is_an_error_and_no_silence():
         assert (await phone.gaps())[0] == wanted.gap
 
 
-async def test_what_the_publisher_calls_no_answer_is_not_noted_twice():
-    """A download that failed for good."""
+async def test_a_download_that_failed_for_good_is_the_outcome_as_the_publisher_tells_it():
     async with a_phone() as phone:
         wanted = await outage(phone)
         phone.off = True
@@ -120,9 +120,9 @@ async def test_what_the_publisher_calls_no_answer_is_not_noted_twice():
         await phone.clock.settle()
         (one,) = await asked(phone)
         phone.asker.on_answered(
-            Answer(account=ACCOUNT, request=one.id, outcome=Outcome.NO_ANSWER, fetched=0, stored=0, end=None)
+            Answer(account=ACCOUNT, request=one.id, outcome=Outcome.FAILED, fetched=0, stored=0, end=None)
         )
-        assert (await asking).outcome is Outcome.NO_ANSWER
+        assert (await asking).outcome is Outcome.FAILED
         assert (await phone.store.account_ledger(ACCOUNT)).asking.unanswered == 0
         assert (await phone.gaps())[0] == wanted.gap
 
@@ -198,7 +198,7 @@ async def test_what_could_not_be_asked_is_no_silence_and_is_kept_only_if_it_may_
         wanted = await outage(phone)
         phone.bridge.scripts["fetch-history"] = fail
         with pytest.raises(type(error)):
-            await phone.asker.ask(wanted)
+            await phone.asker.ask(wanted, Kind.BACKFILL)
         known = await phone.store.account_ledger(ACCOUNT)
         assert (known.asking.unanswered, len(known.asked)) == (0, int(kept))
         assert (await phone.gaps())[0] == wanted.gap
@@ -211,7 +211,7 @@ async def test_a_connection_that_went_away_meanwhile_is_no_silence_of_the_phone(
 
         async def told() -> None:
             with pytest.raises(CommandFailed, match="not-open"):
-                await phone.asker.ask(wanted)
+                await phone.asker.ask(wanted, Kind.BACKFILL)
 
         asking = phone._tasks.create_task(told())
         await phone.clock.settle()
@@ -268,7 +268,7 @@ async def test_a_gap_that_changed_while_others_had_their_turn_is_not_asked_for()
         wanted = await outage(phone)
         changed = replace(wanted.gap, state=GapState.UNREACHABLE)
         await phone.store.record(LedgerChange(gaps=(changed,)))
-        assert await phone.asker.ask(wanted) is None
+        assert await phone.asker.ask(wanted, Kind.BACKFILL) is None
         assert (phone.asked, await asked(phone)) == ([], ())
 
 

@@ -47,8 +47,24 @@ def test_when_all_came_that_had_waited_nothing_is_unknown_in_between():
     assert claims.covers[Proof.OFFLINE_COMPLETE].whole == ((190, 910),)
 
 
-def test_a_server_that_announced_nothing_had_nothing():
-    assert whole(epoch(1, 100, 200), epoch(2, 900, 1000, announced=None)) == ((110, 990),)
+def test_a_server_that_announced_that_nothing_waits_had_nothing():
+    assert whole(epoch(1, 100, 200), epoch(2, 900, 1000, announced=0)) == ((110, 990),)
+
+
+@pytest.mark.parametrize("received", [0, 3])
+def test_where_nothing_was_announced_nothing_is_proven_and_nothing_is_known_to_be_lost(received):
+    """Only the end of the queue was told: how much had been in it nobody knows."""
+    rows = [epoch(1, 100, 200), epoch(2, 900, 1000, announced=None, received=received)]
+    claims = epochs.claims_of(rows)
+    assert claims.cover.whole == ((110, 190), (910, 990))
+    assert claims.reason_at(190) is Reason.DISCONNECTED
+    assert (lost_offline(rows[1]), rows[1].complete) == (0, False)
+
+
+def test_what_a_connection_without_announcement_left_open_stays_open_for_the_next_one():
+    rows = [epoch(1, 100, 200), epoch(2, 900, 1000, announced=None), epoch(3, 1900, 2000)]
+    assert whole(*rows) == ((110, 190), (910, 1990))
+    assert epochs.folded((*rows, epoch(4, 2900, 3000)), 10**9)[:2] == tuple(rows[:2])
 
 
 def test_when_less_came_than_was_announced_it_is_unknown_what_was_in_between():

@@ -187,6 +187,27 @@ def test_an_operator_can_reset_a_thread():
     assert (gap.reason, gap.above) == (Reason.RESET, at(350))
 
 
+@pytest.mark.parametrize("state", [GapState.OPEN, GapState.UNREACHABLE, GapState.NO_ACCESS])
+def test_a_gap_of_a_thread_that_was_reset_says_so_whatever_it_was_before(state):
+    """It becomes part of what is unknown because of that, and is asked for like it."""
+    known = claims(live(1, 100, 200), live(2, 290, 500))
+    before = settled(NOTHING, known, (150, 1), (350, 2))
+    assert before.gaps[0].reason is Reason.BEFORE
+    before = replace(before, gaps=tuple(replace(gap, state=state, rounds=4, next_at_ms=9) for gap in before.gaps))
+    after = settled(threads.reset(before, 300_000), known, (150, 1), (350, 2))
+    (gap,) = [one for one in after.gaps if one.state is not GapState.CLOSED]
+    assert (gap.number, gap.reason, gap.state, gap.rounds, gap.next_at_ms) == (1, Reason.RESET, GapState.OPEN, 0, 0)
+
+
+def test_a_gap_after_a_reset_keeps_its_reason_and_one_of_a_debt_is_a_debts_again():
+    known = claims(live(1, 100, 200), live(2, 690, 900))
+    before = threads.owing(settled(NOTHING, known, (150, 1), (850, 2)), [at(800)])
+    before = settled(before, known, (150, 1), (800, None), (850, 2))
+    after = settled(threads.reset(before, 300_000), known, (150, 1), (800, None), (850, 2))
+    reasons = {gap.reason for gap in after.gaps if gap.state is not GapState.CLOSED}
+    assert reasons == {Reason.RESET, Reason.DEBT}
+
+
 def test_a_gap_that_was_given_up_has_another_chance_when_there_is_another_message_to_ask_with():
     known = claims(live(1, 100, 200))
     first = settled(NOTHING, known, (150, 1), (300, None))
@@ -263,12 +284,31 @@ def test_the_beginning_is_reached_when_the_phone_says_so():
     assert to_the_beginning([]) == ()
 
 
-def test_missing_chunks_are_found_by_their_places():
-    """Failed ones too; and a sync whose progress did not come to its end."""
-    rows = [Chunk(account=ANA, sync_type=2, order=order, progress=order * 20) for order in (1, 2, 5)]
-    rows.append(Chunk(account=ANA, sync_type=2, order=3, failed=True))
-    rows.append(Chunk(account=ANA, sync_type=3, order=2, progress=100))
-    assert chunks.missing_chunks(rows) == {2: (3, 4), 3: (1,)}
-    assert chunks.unfinished(rows) == ()
-    assert chunks.unfinished(rows[:2]) == (2,)
-    assert chunks.missing_chunks([]) == {}
+def chunk(sync_type: int, order: int, progress: int | None = None, *, failed: bool = False) -> Chunk:
+    """A piece of history as it was journaled."""
+    return Chunk(account=ANA, sync_type=sync_type, order=order, progress=progress, failed=failed)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [chunk(0, 1, 12), chunk(3, 2, 40), chunk(3, 3, 99), chunk(2, 4, 100)],
+        [chunk(0, 0), chunk(3, 0, 30), chunk(3, 1, 100), chunk(2, 0), chunk(2, 1), chunk(2, 2)],
+        [chunk(0, 1), chunk(3, 1), chunk(3, 2), chunk(2, 1)],
+        [chunk(3, 3, 40)],
+        [],
+    ],
+)
+def test_a_healthy_pairing_lacks_no_chunk_whichever_way_they_are_numbered(rows):
+    """In one sequence or one for each type, from 0 or from 1; also while only some are here."""
+    assert chunks.missing_chunks(rows) == {}
+
+
+def test_what_failed_is_missing_and_what_no_chunk_of_any_type_is():
+    rows = [chunk(0, 1), *(chunk(2, order) for order in (2, 3, 8)), chunk(2, 4, failed=True), chunk(3, 6, failed=True)]
+    assert chunks.missing_chunks(rows) == {2: (4,), 3: (6,), None: (5, 7)}
+
+
+def test_the_progress_is_what_the_phone_said_last_of_each_type():
+    rows = [chunk(0, 1, 12), chunk(3, 2, 70), chunk(3, 3, 40), chunk(1, 4)]
+    assert chunks.progress_of(rows) == {0: 12, 3: 70}

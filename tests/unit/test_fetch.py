@@ -37,7 +37,7 @@ async def test_a_page_is_what_the_phone_answered() -> None:
         asking = fetch(made, tasks)
         await made.clock.settle()
         assert not asking.done()
-        assert re.fullmatch("3EB0[0-9A-F]{18}", request(made))
+        assert re.fullmatch("3EB0[0-9A-F]{17}4", request(made))
         assert made.asked("fetch-history") == [
             {"chat": CHAT, "anchor": {"id": "M1", "fromMe": False}, "time": 5, "count": 50, "id": request(made)}
         ]

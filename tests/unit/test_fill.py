@@ -265,8 +265,19 @@ async def test_a_dry_run_asks_for_nothing_and_says_what_it_would_cost():
         filled = await phone.fill(job(dry_run=True))
         assert (phone.asked, filled.work, filled.trouble) == ([], Work(), None)
         plan = filled.plan
-        assert (plan.threads, plan.gaps, plan.requests, plan.writes) == (2, 4, 4, 2 * (100 + 5))
-        assert plan.cost_usd == pytest.approx(210 * 0.18 / 100_000)
+        assert (plan.threads, plan.gaps, plan.requests, plan.writes, plan.most_writes) == (2, 4, 4, 84, 2 * (100 + 5))
+        assert plan.cost_usd == pytest.approx(84 * 0.18 / 100_000)
+
+
+async def test_a_run_without_a_limit_promises_only_what_is_certain():
+    async with a_phone() as phone:
+        phone.archive(ANA, 60)
+        await phone.hold(ANA, (1, 5), (20, 25), (50, 60))
+        filled = await phone.fill(job(Kind.RESYNC, dry_run=True), replace(LIMITS, threads=1_000_000, thread=None))
+        plan = filled.plan
+        assert (plan.gaps, plan.requests, plan.writes, plan.most_writes) == (3, 3, 63, None)
+        filled = await phone.fill(job(Kind.RESYNC), replace(LIMITS, threads=1_000_000, thread=None))
+        assert [gap.below for gap in await phone.gaps()] == []
 
 
 @pytest.mark.parametrize(
@@ -364,3 +375,41 @@ async def test_a_run_that_is_cancelled_anywhere_leaves_a_ledger_to_go_on_with(at
         assert filled.trouble is None
         assert await phone.gaps() == []
         assert len(phone.anchors) == len(set(phone.anchors)), "a page was asked for twice"
+
+
+async def test_what_cannot_be_downloaded_is_an_error_of_its_thread_and_no_silence():
+    async with a_phone() as phone:
+        for jid in (ANA, BOB):
+            await outage(phone, jid)
+        gaps = await phone.gaps()
+        phone.spoiled = True
+        filled = await phone.fill(job(Kind.RECENT_SYNC), RECENT)
+        assert (filled.trouble, len(phone.asked)) == ("backfill_error", 2), "each thread once"
+        assert "could not be downloaded" in filled.message
+        assert [(one.status, one.fetched) for one in filled.results] == [("error", 0), ("error", 0)]
+        assert (filled.work.requests, filled.work.unanswered, filled.work.errors) == (2, 0, 2)
+        after = (await phone.gaps())[0]
+        assert after == replace(gaps[0], next_at_ms=after.next_at_ms)
+        phone.spoiled = False
+        assert (await phone.fill(job(Kind.RECENT_SYNC), RECENT)).work == Work(), "it waits a while"
+        await phone.clock.advance(600)
+        filled = await phone.fill(job(Kind.RECENT_SYNC), RECENT)
+        assert (filled.trouble, filled.work.gaps_closed) == (None, 2)
+
+
+async def test_a_run_that_rests_for_minutes_between_two_requests_says_that_it_lives():
+    async with a_phone() as phone:
+        phone.archive(ANA, 60)
+        await phone.hold(ANA, (1, 5), (50, 60))
+        filler = phone.filler()
+        filler._spacing_ms = 600_000
+        beats = []
+
+        async def note(work, results):
+            beats.append(phone.clock.wall_ms())
+
+        running = phone._tasks.create_task(filler.fill(job(Kind.RECENT_SYNC), replace(RECENT, thread=40), note))
+        while not running.done():
+            await phone.clock.advance(1)
+        assert len(phone.asked) == 2
+        assert max(spacings(beats)) <= 61_000

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import orjson
+import pytest
 from phone import ACCOUNT, ANA, LIMITS, Phone, a_phone, job, path
 from world import Quick, publishing
 
@@ -110,6 +111,23 @@ async def test_what_was_missed_lands_and_the_gap_is_closed_with_its_proof():
         assert {"M36", "M37", "M38"} < phone.landed
         closed = phone.store._gaps[path(ANA), gap.number]
         assert (closed.state, closed.closed_by) == (GapState.CLOSED, "overlap")
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [(Kind.RECENT_SYNC, "recent_sync"), (Kind.BACKFILL, "backfill"), (Kind.RESYNC, "manual_sync")],
+)
+async def test_what_a_run_fetched_says_which_kind_of_run_and_what_was_here_stays_as_it_was(kind, source):
+    async with a_life(MemoryStore(), MemoryDocuments()) as phone:
+        points = phone.archive(ANA, 42)
+        await phone.send(points[30:35])
+        await phone.send(points[38:42])
+        await phone.publisher.settled()
+        await phone.fill(job(kind), RECENT)
+        documents = phone.documents.documents
+        (missed,) = [document.fields for name, document in documents.items() if name.endswith("/messages/M37")]
+        (here,) = [document.fields for name, document in documents.items() if name.endswith("/messages/M35")]
+        assert (missed["syncSource"], here["syncSource"]) == (source, "history_sync")
 
 
 async def test_old_messages_are_dug_to_the_boundary_over_several_lives_without_asking_twice():

@@ -70,10 +70,24 @@ def test_a_run_takes_the_first_threads_with_all_their_gaps():
     assert filling.within_threads([GAP, other, third, DEEP], 2) == [GAP, other, DEEP]
 
 
-def test_a_plan_counts_requests_at_least_and_writes_at_most():
-    plan = filling.plan_of([GAP, DEEP, NEW_CHAT, replace(GAP, thread="threads/u")], page=20, thread=40)
-    assert (plan.threads, plan.gaps, plan.requests, plan.writes) == (2, 4, 2 + 1, 2 * (40 + 2))
-    assert plan.cost_usd == pytest.approx(84 * 0.18 / 100_000)
+GAPS = [GAP, DEEP, NEW_CHAT, replace(GAP, thread="threads/u")]
+
+
+@pytest.mark.parametrize(
+    ("page", "thread", "requests", "writes", "most"),
+    [
+        (20, 40, 2 + 1, 40 + 2 + 20 + 1, 2 * (40 + 2)),
+        (20, 50, 3 + 1, 50 + 3 + 20 + 1, 2 * (50 + 3)),
+        (20, 10, 1 + 1, 2 * (10 + 1), 2 * (10 + 1)),
+        (20, 100, 4, 4 * 21, 2 * (100 + 5)),
+        (20, None, 4, 4 * 21, None),
+    ],
+)
+def test_a_plan_says_what_is_certain_and_what_its_limits_allow(page, thread, requests, writes, most):
+    """Without a limit how much there is to come only the phone knows."""
+    plan = filling.plan_of(GAPS, page=page, thread=thread)
+    assert (plan.threads, plan.gaps, plan.requests, plan.writes, plan.most_writes) == (2, 4, requests, writes, most)
+    assert plan.cost_usd == pytest.approx(writes * 0.18 / 100_000)
 
 
 @pytest.mark.parametrize(

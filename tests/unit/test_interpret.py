@@ -16,9 +16,11 @@ from whatsapp_backend.domain.events import (
     Status,
     Unreadable,
 )
+from whatsapp_backend.domain.jobs import Kind
 from whatsapp_backend.domain.journal import Entry, NewEntry
 from whatsapp_backend.rules.content import preview_of
 from whatsapp_backend.rules.interpret import events_of
+from whatsapp_backend.rules.request_ids import request_id
 
 CHAT = "15550001111@s.whatsapp.net"
 
@@ -146,6 +148,40 @@ def test_a_history_record_tells_of_each_message_and_name_in_order() -> None:
     assert isinstance(broken, Unreadable) and broken.order == 7 * PARTS + 1
     assert isinstance(named, ChatNamed) and named.name == "Ana Pop"
     assert [event.order for event in (one, broken, two, named)] == [7 * PARTS + part for part in range(4)]
+
+
+DIGITS = "0123456789ABCDEF0"
+
+
+@pytest.mark.parametrize(
+    ("session", "source"),
+    [
+        (request_id(Kind.RECENT_SYNC, DIGITS), "recent_sync"),
+        (request_id(Kind.BACKFILL, DIGITS.lower()), "backfill"),
+        (request_id(Kind.RESYNC, DIGITS + "77"), "manual_sync"),
+        (request_id(None, DIGITS), "manual_sync"),
+        (f"3EB0{DIGITS}0", "manual_sync"),
+        (f"3EB0{DIGITS[1:]}1", "manual_sync"),
+        (f"3EB0{DIGITS}1\n", "manual_sync"),
+        (None, "manual_sync"),
+        (5, "manual_sync"),
+    ],
+)
+def test_what_the_phone_was_asked_for_says_who_asked(session: Any, source: str) -> None:
+    """By what is in the record alone: it may be replayed when nobody knows of the request any more."""
+    messages = [message({"conversation": "a"}), message({"protocolMessage": {"type": 3}}, key={"id": "M2"})]
+    record = {"notice": "enc:1", "syncType": 6, "session": session, "messages": messages}
+    (seen,) = told(entry(record, kind="history", origin="ondemand"))
+    assert isinstance(seen, MessageSeen)
+    assert (seen.sync_source, seen.origin) == (source, Origin.ONDEMAND)
+
+
+def test_a_history_that_nobody_asked_for_is_none_of_ours_whatever_it_names() -> None:
+    """Only answers do."""
+    record = {"syncType": 3, "session": request_id(Kind.BACKFILL, DIGITS), "messages": [message({"conversation": "a"})]}
+    (seen,) = told(entry(record, kind="history", origin="history"))
+    assert isinstance(seen, MessageSeen)
+    assert seen.sync_source == "history_sync"
 
 
 @pytest.mark.parametrize("chat", [None, 5, "x", [], {"id": CHAT, "name": "Ana", "pnJid": "\ufffe"}])

@@ -14,8 +14,11 @@ from world import ACCOUNT, ANA, BOB, GROUP, RECEIVED_AT_MS, World, a_world, payl
 
 from whatsapp_backend.domain.journal import Commit, NewEntry
 from whatsapp_backend.domain.mirror import Progress
+from whatsapp_backend.domain.writes import Write
 from whatsapp_backend.errors import StoreUnwell
+from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.publish import CONSUMER
+from whatsapp_backend.testing.fake_clock import FakeClock
 from whatsapp_backend.testing.memory_documents import Fault, MemoryDocuments
 
 
@@ -162,6 +165,22 @@ async def test_an_outage_holds_the_cursor_and_loses_nothing(world: World) -> Non
     await world.publish()
     assert sum("/messages/" in path for path in world.documents.documents) == 20
     assert world.lander.problem is None
+
+
+async def test_a_lander_says_when_firestore_keeps_something_from_landing_for_long() -> None:
+    """Not of a single call: a run that waits for what is held up is not taken for hung."""
+    documents, clock = MemoryDocuments(), FakeClock()
+    lander = Lander(documents, clock)
+    documents.inject(Fault.UNAVAILABLE)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(lander.write([Write(path="contacts/c", fields={"a": 1})]))
+        await clock.advance(20)
+        assert not lander.is_held_up
+        await clock.advance(600)
+        assert lander.is_held_up
+        documents.heal()
+        await clock.advance(60)
+    assert not lander.is_held_up
 
 
 async def test_refused_permissions_hold_the_queue_and_say_so(world: World) -> None:

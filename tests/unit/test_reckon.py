@@ -1,5 +1,6 @@
 """What windows mean for the ledger, and what the documents show of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from whatsapp_backend.domain.coverage import (
     BEGINNING,
     Answer,
     Asked,
+    Asking,
     Coverage,
     Epoch,
     Gap,
@@ -156,7 +158,10 @@ async def test_a_page_that_nobody_waits_for_proves_only_itself(world: World) -> 
 
 
 async def test_a_download_that_failed_for_good_says_nothing_of_the_phone(world: World) -> None:
-    """The gap stays open, to be asked for with another message."""
+    """The gap stays as it is, and is asked for again after a while; the phone has answered."""
+    answers: list[Answer] = []
+    world.publisher._on_answered = answers.append
+    await world.store.record(LedgerChange(askings=(Asking(account=ACCOUNT, unanswered=9),)))
     gap = await broken(world)
     asked = Asked(account=ACCOUNT, id="R1", gap=gap, anchor=gap.above, count=50, asked_at_ms=RECEIVED_AT_MS)
     await world.store.record(LedgerChange(asked=(asked,)))
@@ -167,12 +172,15 @@ async def test_a_download_that_failed_for_good_says_nothing_of_the_phone(world: 
         "records": 0,
         "messages": 0,
         "result": "failed",
-        "chats": [],
+        "chats": [{"id": ANA, "end": 1}],
     }
     await at(world, NOW_S, ended, kind="history-end", origin="ondemand", source="n#end")
     await world.publish()
     (left,) = await gaps(world)
-    assert (left.state, left.tried) == (gap.state, 1)
+    assert left == replace(gap, next_at_ms=left.next_at_ms)
+    assert left.next_at_ms > gap.opened_at_ms
+    assert (await world.store.account_ledger(ACCOUNT)).asking.unanswered == 0
+    assert [(one.outcome, one.end) for one in answers] == [(Outcome.FAILED, None)]
 
 
 async def test_everything_that_waited_and_came_closes_the_gap_at_once(world: World) -> None:
@@ -311,7 +319,7 @@ async def test_an_operator_can_distrust_a_thread(world: World) -> None:
     async with publishing(world.publisher):
         await world.publisher.distrust(THREAD)
     known = await coverage(world)
-    assert [(gap.below, gap.above.id) for gap in known.gaps] == [(None, "M2")]
+    assert [(gap.below, gap.above.id, gap.reason) for gap in known.gaps] == [(None, "M2", Reason.RESET)]
     assert [doubt.reason for doubt in known.doubts] == [Reason.RESET]
 
 

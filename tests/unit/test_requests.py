@@ -112,6 +112,20 @@ def test_an_answer_that_helps_is_progress_and_one_that_does_not_is_the_end():
     assert requests.gap_after(walked, walked, Outcome.EMPTY, 0).rounds == 1
 
 
+@pytest.mark.parametrize("gap", [GAP, replace(GAP, tried=1, rounds=4)])
+def test_an_answer_that_could_not_be_downloaded_makes_the_gap_wait_and_is_no_step_to_giving_it_up(gap):
+    for _ in range(20):
+        left = requests.gap_after(gap, gap, Outcome.FAILED, 5_000)
+        assert left == replace(gap, next_at_ms=5_000 + 600_000)
+        assert ask(left, now_ms=left.next_at_ms) is not None
+    assert requests.outcome_of(3, 1, downloaded=False) is Outcome.FAILED
+
+
+def test_an_answer_that_could_not_be_downloaded_is_a_sign_of_life():
+    asking = requests.asking_after(Asking(account=GAP.account, unanswered=9), Outcome.FAILED, 7)
+    assert (asking.unanswered, asking.paused_until_ms) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("older", "end", "outcome"),
     [

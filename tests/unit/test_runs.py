@@ -9,7 +9,14 @@ from structlog.testing import capture_logs
 
 from whatsapp_backend.domain.coverage import Asking, LedgerChange
 from whatsapp_backend.domain.jobs import Bounds, Job, JobState, Kind, Plan, ThreadResult, Trigger, Work
-from whatsapp_backend.errors import AccountUnknown, Busy, DocumentsUnavailable, NotConnected, StoreUnwell
+from whatsapp_backend.errors import (
+    AccountUnknown,
+    Busy,
+    DocumentsUnavailable,
+    HistoryHeldBack,
+    NotConnected,
+    StoreUnwell,
+)
 from whatsapp_backend.flows.fill import Filled
 from whatsapp_backend.testing.memory_leases import LeaseFault
 
@@ -471,6 +478,15 @@ class TestByHand:
             assert await place.store.job("plan") == job
             assert place.leases.calls == ["lock"]
 
+    @pytest.mark.parametrize("kind", [Kind.BACKFILL, Kind.RESYNC])
+    async def test_while_history_is_held_back_nothing_is_asked_for_that_could_never_land(self, kind):
+        async with running(holds_back=True) as place:
+            with pytest.raises(HistoryHeldBack, match="WHATSAPP_HISTORY_SYNC_DRY_RUN"):
+                await begin(place, kind=kind)
+            assert (place.leases.calls, await place.jobs()) == ([], [])
+            place.fill.seconds = 0
+            assert (await begin(place, kind=kind, dry_run=True)).state is JobState.DONE
+
     async def test_a_resync_has_its_bounds_and_no_limit_but_the_page(self):
         async with running() as place:
             bounds = Bounds(since_ms=1, until_ms=2, chats=("15550001111@s.whatsapp.net",))
@@ -478,7 +494,7 @@ class TestByHand:
             await place.clock.settle()
             (job,), (limits,) = place.fill.began, place.fill.limits
             assert (job.bounds, limits.page) == (bounds, 20)
-            assert min(limits.threads, limits.thread) >= 1_000_000
+            assert (limits.threads, limits.thread) == (1_000_000, None)
 
 
 class TestEnds:
@@ -567,12 +583,42 @@ class TestEnds:
         async with running() as place:
             place.fill.scripts["a"] = hang
             job = await begin(place)
-            await place.go_on(300, backfill=False)
+            await place.go_on(600, backfill=False)
             assert place.fill.active
             await place.go_on(60, backfill=False)
             job = await place.store.job(job.id)
             assert (job.state, job.error_code) == (JobState.FAILED, "no_heartbeat")
             assert (place.leases.table.locks, place.fill.active) == ({}, [])
+
+    async def test_one_that_waits_for_firestore_is_not_taken_for_hung_however_long_that_is_away(self):
+        async with running() as place:
+            back = asyncio.Event()
+
+            async def wait(job, note):
+                await back.wait()
+                return Filled(work=Work(requests=1, fetched=20, stored=20))
+
+            place.fill.scripts["a"] = wait
+            job = await begin(place)
+            place.held_up = True
+            await place.go_on(3 * 3600, backfill=False)
+            assert (await place.store.job(job.id)).state is JobState.RUNNING
+            place.held_up = False
+            await place.go_on(540, backfill=False)
+            back.set()
+            await place.clock.settle()
+            job = await place.store.job(job.id)
+            assert (job.state, job.work.stored) == (JobState.DONE, 20)
+
+    async def test_one_that_hangs_after_firestore_came_back_is_ended(self):
+        async with running() as place:
+            place.fill.scripts["a"] = hang
+            job = await begin(place)
+            place.held_up = True
+            await place.go_on(3600, backfill=False)
+            place.held_up = False
+            await place.go_on(660, backfill=False)
+            assert (await place.store.job(job.id)).error_code == "no_heartbeat"
 
     async def test_one_that_says_that_it_lives_may_take_hours(self):
         async def slow(job, note):
@@ -646,6 +692,15 @@ class TestOverLives:
             assert place.fields()["lastAutoBackfillStatus"]["running"] is False
             await place.go_on(TICK_S + 60)
             assert states(await place.jobs()) == [JobState.FAILED, JobState.DONE]
+
+    async def test_those_by_hand_do_not_go_on_while_history_is_held_back_and_say_why(self):
+        async with running() as first:
+            await self.crashed(first, self.job(first, trigger=Trigger.MANUAL))
+        async with running(before=first, holds_back=True) as place:
+            await place.runs.resume()
+            await place.go_on(300)
+            job = await place.store.job("j")
+            assert (job.state, job.error_code, place.fill.began) == (JobState.FAILED, "history_dry_run", [])
 
     async def test_those_by_hand_go_on_under_their_id_once_their_account_is_connected(self):
         async with running() as first:

@@ -144,10 +144,17 @@ def test_an_automatic_backfill_that_begins(trigger):
     }
 
 
-@pytest.mark.parametrize("kind", [Kind.BACKFILL, Kind.RESYNC])
 @pytest.mark.parametrize("trigger", [Trigger.MANUAL, Trigger.ADMIN])
-def test_one_by_hand_that_begins_says_nothing_of_automatic_ones(kind, trigger):
-    assert run_fields.begun(job(kind, trigger), LOCK) == {**AUTO_LEASE, "lastBackfillStatus": "running"}
+def test_one_by_hand_that_begins_says_nothing_of_automatic_ones(trigger):
+    assert run_fields.begun(job(trigger=trigger), LOCK) == {**AUTO_LEASE, "lastBackfillStatus": "running"}
+
+
+@pytest.mark.parametrize("ended", [done, failed])
+def test_a_resync_is_no_backfill_and_leaves_what_is_said_of_those(ended):
+    """Its lock shows that something works on the account; what came of it its job tells."""
+    resync = {"kind": Kind.RESYNC, "trigger": Trigger.MANUAL}
+    assert run_fields.begun(job(**resync), LOCK) == AUTO_LEASE
+    assert run_fields.ended(ended(**resync)) == NO_AUTO_LEASE
 
 
 def test_a_recent_sync_that_begins_has_its_own_lease():
@@ -169,7 +176,6 @@ def test_a_recent_sync_that_begins_has_its_own_lease():
             },
         ),
         (done(trigger=Trigger.ADMIN), {**OF_BACKFILL, **WELL}),
-        (done(kind=Kind.RESYNC, trigger=Trigger.MANUAL), {**OF_BACKFILL, **WELL}),
         (
             failed(),
             {

@@ -26,7 +26,7 @@ from whatsapp_backend.domain.coverage import (
     Point,
 )
 from whatsapp_backend.ports import Ledger
-from whatsapp_backend.rules.coverage.chunks import lost_offline, missing_chunks, unfinished
+from whatsapp_backend.rules.coverage.chunks import lost_offline, missing_chunks, progress_of
 from whatsapp_backend.rules.coverage.epochs import Claims, claims_of
 from whatsapp_backend.rules.coverage.intervals import Range
 from whatsapp_backend.rules.coverage.ledger import to_look_at
@@ -173,9 +173,12 @@ def _announced(known: AccountLedger, limit: int) -> dict[str, Any]:
     return {
         "missingChunks": [
             {"syncType": sync_type, "orders": list(orders)}
-            for sync_type, orders in sorted(missing_chunks(known.chunks).items())
+            for sync_type, orders in sorted(missing_chunks(known.chunks).items(), key=lambda one: (one[0] is None, one))
         ],
-        "unfinishedSyncTypes": list(unfinished(known.chunks)),
+        "progress": [
+            {"syncType": sync_type, "percent": percent}
+            for sync_type, percent in sorted(progress_of(known.chunks).items())
+        ],
         "lostOffline": [_offline(epoch) for epoch in _newest(lossy, limit)],
     }
 

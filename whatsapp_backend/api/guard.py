@@ -15,7 +15,15 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from whatsapp_backend.errors import AccountUnknown, BridgeGone, Busy, DocumentsUnavailable, NotConnected, StoreUnwell
+from whatsapp_backend.errors import (
+    AccountUnknown,
+    BridgeGone,
+    Busy,
+    DocumentsUnavailable,
+    HistoryHeldBack,
+    NotConnected,
+    StoreUnwell,
+)
 
 log = structlog.get_logger()
 
@@ -75,6 +83,8 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
         response = failure(request, 409, "invalid_state", str(error), currentStatus=error.status)
     except Busy as error:
         response = failure(request, 409, "busy", str(error), holder=error.holder, jobId=error.job)
+    except HistoryHeldBack as error:
+        response = failure(request, 409, "history_dry_run", str(error))
     except Exception:
         log.exception("request_failed", method=request.method, request=request_id(request))
         response = failure(request, 500, "internal_error", "this is a bug: the log says more, by the request's id")

@@ -21,6 +21,7 @@ from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.jobs import UNFINISHED, Bounds, Job, JobState, Kind, Plan, ThreadResult, Trigger, Work
 from whatsapp_backend.errors import AccountUnknown
 from whatsapp_backend.ports import Jobs
+from whatsapp_backend.rules.prices import cost_usd
 
 _STATUS = {
     JobState.PENDING: "running",
@@ -44,7 +45,7 @@ class RunDesk(Protocol):
         dry_run: bool = False,
         job_id: str | None = None,
     ) -> Job:
-        """Start one, or give back the job of this id. Raises AccountUnknown, NotConnected and Busy."""
+        """Start one, or give back the job of this id. Raises AccountUnknown, HistoryHeldBack, NotConnected and Busy."""
 
     async def cancel(self, job_id: str) -> Job | None:
         """End one as soon as it can be; None for a job that is not known."""
@@ -233,6 +234,8 @@ def _plan(plan: Plan | None) -> dict[str, Any] | None:
         "requests": plan.requests,
         "writes": plan.writes,
         "costUsd": plan.cost_usd,
+        "mostWrites": plan.most_writes,
+        "mostCostUsd": None if plan.most_writes is None else cost_usd(plan.most_writes),
     }
 
 

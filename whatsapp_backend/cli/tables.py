@@ -32,14 +32,19 @@ def print_jobs(jobs: Sequence[Mapping[str, Any]]) -> None:
 
 def print_plans(jobs: Sequence[Mapping[str, Any]]) -> None:
     """What dry runs would do."""
-    columns = ("threads", "gaps", "requests, at least", "writes, at most", "cost, at most")
+    columns = ("threads", "gaps", "requests, at least", "writes of these, at most", "in all, at most")
     table = Table(Column("account", no_wrap=True), *columns)
     for job in jobs:
         plan = job["plan"] or {}
-        names = ("threads", "gaps", "requests", "writes")
-        cost = f"${plan['costUsd']:.4f}" if plan else job["errorMessage"] or job["state"]
-        table.add_row(*_texts(job["accountId"], *(plan.get(name) for name in names), cost))
+        certain = _priced(plan["writes"], plan["costUsd"]) if plan else None
+        most = _priced(plan["mostWrites"], plan["mostCostUsd"]) if plan else job["errorMessage"] or job["state"]
+        counts = (plan.get(name) for name in ("threads", "gaps", "requests"))
+        table.add_row(*_texts(job["accountId"], *counts, certain, most))
     Console().print(table)
+
+
+def _priced(writes: int | None, cost_usd: float | None) -> str:
+    return "the phone knows" if writes is None else f"{writes}, ${cost_usd:.4f}"
 
 
 def print_account(answer: Mapping[str, Any]) -> None:
@@ -93,9 +98,8 @@ def _came(job: Mapping[str, Any]) -> list[str]:
 
 def _print_announced(announced: Mapping[str, Any]) -> None:
     for one in announced["missingChunks"]:
-        print(f"  pieces of history that did not come, of type {one['syncType']}: {_listed(one['orders'])}")
-    if announced["unfinishedSyncTypes"]:
-        print(f"  history that the phone has not finished, of type {_listed(announced['unfinishedSyncTypes'])}")
+        of_type = "" if one["syncType"] is None else f", of type {one['syncType']}"
+        print(f"  pieces of history that did not come{of_type}: {_listed(one['orders'])}")
     for one in announced["lostOffline"]:
         came = f"{one['received']} of {one['announced']} that had waited came"
         print(f"  connection of {moment(one['openedAt'])} UTC: {came}")

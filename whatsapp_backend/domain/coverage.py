@@ -108,8 +108,10 @@ class Epoch:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that waited for us at the server came."""
-        return self.caught_up_at_ms is not None and (self.received or 0) >= (self.announced or 0)
+        """Whether everything that waited for us at the server came. Where it announced nothing, not even that nothing
+        waits, nobody knows."""
+        announced = self.announced
+        return self.caught_up_at_ms is not None and announced is not None and (self.received or 0) >= announced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +268,8 @@ class Outcome(enum.Enum):
     PAGE = enum.auto()
     COMPLETE = enum.auto()
     """It said that there is nothing older."""
+    FAILED = enum.auto()
+    """It answered, and what it sent could not be downloaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

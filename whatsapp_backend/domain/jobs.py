@@ -85,15 +85,20 @@ class ThreadResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run would do, in place of doing it."""
+    """What a run would do, in place of doing it.
+
+    How much is missing in a gap only the phone knows. So `requests` are those that are certain, one for each gap as far
+    as the run's limits go; `writes` and their price are what these bring at most, every page full and new. Further
+    requests bring no more each.
+    """
 
     threads: int
     gaps: int
     requests: int
-    """At least so many: a gap may take several."""
     writes: int
-    """At most so many documents, if every page were full and new."""
     cost_usd: float
+    most_writes: int | None = None
+    """Of the whole run, by its limits; None where it has none and goes on until its gaps are closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,6 +131,8 @@ class Epochs:
         lost = lost_offline(row)
         if lost:
             log.warning("offline_messages_missing", account=account, announced=row.announced, missing=lost)
+        if row.announced is None:
+            log.info("offline_messages_not_announced", account=account)
         self._on_news(account, self._since(account))
 
     def _lives(self, account: str) -> None:

@@ -18,10 +18,12 @@ from weakref import WeakValueDictionary
 
 from whatsapp_backend.clock import Clock, within
 from whatsapp_backend.domain.coverage import AccountLedger, Answer, Asked, LedgerChange, Outcome
+from whatsapp_backend.domain.jobs import Kind
 from whatsapp_backend.domain.journal import NewEntry
 from whatsapp_backend.errors import CommandFailed, CommandTimedOut
 from whatsapp_backend.ports import Gateway, Ledger
 from whatsapp_backend.rules.history import HistoryEnd, answers, history_end
+from whatsapp_backend.rules.request_ids import RANDOM_DIGITS, request_id
 from whatsapp_backend.rules.requests import Request, asking_after, gap_after, is_forgotten, is_paused, outcome_of
 
 _COMMAND_TIMEOUT_S = 15.0
@@ -31,11 +33,6 @@ _LOOK_S = 60.0
 """How often to look whether an answer that is journaled is still to be published."""
 _NOT_SENT = frozenset({"not-started", "bad-arguments", "unknown-command", "refused"})
 """What is said of a command before anything left. A connection that closes may have taken the request with it."""
-
-
-def request_id() -> str:
-    """An id like those of WhatsApp Web."""
-    return f"3EB0{secrets.token_hex(9).upper()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +82,9 @@ class Asker:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._in_flight: dict[str, _InFlight] = {}
 
-    async def ask(self, request: Request) -> Answer | None:
-        """Ask for a page of a gap and wait until it is published. None: the gap is another one by now.
+    async def ask(self, request: Request, by: Kind) -> Answer | None:
+        """Ask for a page of a gap, for a run of this kind, and wait until it is published. None: the gap is another one
+        by now.
 
         Raises BridgeGone, CommandFailed and CommandTimedOut when the phone could not be asked, and StoreUnwell.
         """
@@ -95,7 +93,7 @@ class Asker:
             for unit in self._units:
                 if not await self._is_current(request):
                     return None
-                asked, answer = await self._asked(request, unit)
+                asked, answer = await self._asked(request, by, unit)
                 answer = answer or await self._silent(request, asked, last=unit is self._units[-1])
                 if answer is not None:
                     return answer
@@ -107,7 +105,7 @@ class Asker:
         Raises CommandTimedOut when the phone does not answer, BridgeGone and CommandFailed when it cannot be asked.
         """
         async with self._turn(account):
-            with self._waiting(account, request_id()) as waiting:
+            with self._waiting(account, _new_id(None)) as waiting:
                 await self._send(account, id=waiting.request, chat=chat, anchor=dict(anchor), time=time, count=count)
                 await self._came(waiting, self._timeout_s)
         end = waiting.end
@@ -156,13 +154,13 @@ class Asker:
         coverage = (await self._ledger.coverages([gap.thread])).get(gap.thread)
         return coverage is not None and gap in coverage.gaps
 
-    async def _asked(self, request: Request, unit: Mapping[str, str]) -> tuple[Asked, Answer | None]:
+    async def _asked(self, request: Request, by: Kind, unit: Mapping[str, str]) -> tuple[Asked, Answer | None]:
         """What the phone answers; None when it is silent."""
         account = request.gap.account
         known = await self._ledger.account_ledger(account)
         now_ms = self._clock.wall_ms()
         asked = self._under_way(known, request, now_ms)
-        with self._waiting(account, asked.id if asked else request_id()) as waiting:
+        with self._waiting(account, asked.id if asked else _new_id(by)) as waiting:
             left_s = self._timeout_s
             if asked is not None:
                 left_s -= (now_ms - asked.asked_at_ms) / 1000
@@ -228,7 +226,8 @@ class Asker:
             end = waiting.end
             if end is not None and not await self._is_kept(asked):
                 # Its thread has become another's: nobody will tell.
-                return _answer(asked, outcome_of(end.messages, end.end), fetched=end.messages, end=end.end)
+                outcome = outcome_of(end.messages, end.end, downloaded=end.downloaded)
+                return _answer(asked, outcome, fetched=end.messages, end=end.end)
 
     async def _is_kept(self, asked: Asked) -> bool:
         known = await self._ledger.account_ledger(asked.account)
@@ -247,6 +246,10 @@ class Asker:
         left = (gap_after(gap, gap, Outcome.NO_ANSWER, now_ms),) if last else ()
         await self._ledger.record(LedgerChange(askings=(asking,), gaps=left))
         return _answer(asked, Outcome.NO_ANSWER) if last else None
+
+
+def _new_id(by: Kind | None) -> str:
+    return request_id(by, secrets.token_hex(RANDOM_DIGITS))
 
 
 def _answer(asked: Asked, outcome: Outcome, *, fetched: int = 0, end: int | None = None) -> Answer:

@@ -36,6 +36,10 @@ NOT_CONNECTED = "not_connected"
 BACKFILL_ERROR = "backfill_error"
 _LOOKED_AT = 5_000
 """So many gaps a run chooses from."""
+_ALL = 1 << 40
+_NAP_S = 60.0
+"""A run that rests longer between two requests says meanwhile that it lives."""
+_NOT_DOWNLOADED = "the phone answered, and what it sent could not be downloaded"
 _CLOSED = frozenset({"not-open", "not-started"})
 
 Note = Callable[[Work, tuple[ThreadResult, ...]], Awaitable[None]]
@@ -43,14 +47,14 @@ Note = Callable[[Work, tuple[ThreadResult, ...]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much one run may do. `page` is messages in one request, `thread` messages of one thread.
+    """How much one run may do. `page` is messages in one request, `thread` messages of one thread (None: all of them).
 
     A run that looks back does not dig deep history; others dig it down to `oldest_ms`.
     """
 
     threads: int
     page: int
-    thread: int
+    thread: int | None
     lookback_ms: int | None = None
     oldest_ms: int = 0
 
@@ -179,7 +183,12 @@ class Filler:
             oldest_ms=limits.oldest_ms,
             now_ms=self._clock.wall_ms(),
         )
-        budget = Budget(page=limits.page, thread=limits.thread, spacing_ms=self._spacing_ms, oldest_ms=scope.oldest_ms)
+        budget = Budget(
+            page=limits.page,
+            thread=_ALL if limits.thread is None else limits.thread,
+            spacing_ms=self._spacing_ms,
+            oldest_ms=scope.oldest_ms,
+        )
         return _Run(job=job, scope=scope, budget=budget, threads=limits.threads, note=note)
 
     # -- What to fill ----------------------------------------------------------------------------------------------
@@ -234,7 +243,7 @@ class Filler:
 
     async def _ask(self, run: _Run, request: Request, before: Coverage) -> None:
         try:
-            answer = await self._asker.ask(request)
+            answer = await self._asker.ask(request, run.job.kind)
         except CommandFailed as error:
             if error.code in _CLOSED:
                 raise
@@ -276,7 +285,9 @@ class Filler:
             return False
         rest = rest_ms(asking, run.budget, now_ms)
         if rest:
-            await self._clock.sleep(rest / 1000)
+            await self._clock.sleep(min(rest / 1000, _NAP_S))
+        if rest > _NAP_S * 1000:
+            await run.note(run.work, run.shown())
         return not rest
 
     async def _count(self, run: _Run, request: Request, answer: Answer, before: Coverage) -> None:
@@ -288,3 +299,5 @@ class Filler:
             if request.gap.tried:
                 run.left.add(before.thread)  # the newer message got no answer, either
         run.count(request, answer, status=status, closed=len(closed))
+        if answer.outcome is Outcome.FAILED:
+            run.fail(before.thread, _NOT_DOWNLOADED)

@@ -27,6 +27,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 _DENIED_WAIT_S = 30.0
 _LONGEST_WAIT_S = 30.0
+_HELD_UP_S = 30.0
 _CONFLICTS_IN_A_ROW = 8
 
 
@@ -76,6 +77,11 @@ class Lander:
     def longest_wait_s(self) -> float:
         """For how long the oldest of what is being landed or read has been waiting for Firestore; 0 when nothing is."""
         return self._clock.monotonic_s() - min(self._since_s.values()) if self._since_s else 0.0
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether Firestore keeps something from landing for so long that it is no matter of a single call."""
+        return self.longest_wait_s() > _HELD_UP_S
 
     async def land(self, slots: Iterable[Slot]) -> Landed:
         """Land all of them, however long it takes."""

@@ -15,7 +15,7 @@ from whatsapp_backend.rules.runs import Candidate, Pace, Past
 
 _LOOKED_AT = 50
 """So many of the newest gaps tell whether there is anything new."""
-_UNBOUNDED = 1_000_000
+_ALL_THREADS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Policy:
 
 def policies(*, recent_sync: Policy, backfill: Policy) -> dict[Kind, Policy]:
     """Those of all kinds. Who asks for a resync knows what he asks for: it goes to the end of it."""
-    all_of_it = replace(backfill.limits, threads=_UNBOUNDED, thread=_UNBOUNDED)
+    all_of_it = replace(backfill.limits, threads=_ALL_THREADS, thread=None)
     resync = replace(backfill, limits=all_of_it, dig_ms=None)
     return {Kind.RECENT_SYNC: recent_sync, Kind.BACKFILL: backfill, Kind.RESYNC: resync}
 

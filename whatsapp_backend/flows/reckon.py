@@ -22,7 +22,6 @@ from whatsapp_backend.domain.coverage import (
     Asked,
     Coverage,
     LedgerChange,
-    Outcome,
 )
 from whatsapp_backend.domain.events import PARTS, Event, MessageSeen
 from whatsapp_backend.domain.journal import Entry
@@ -161,9 +160,9 @@ class Reckoner:
             reckoned.add(chunks=[chunk])
 
     def _answered(self, asked: Asked, end: HistoryEnd, window: _Window, reckoned: Reckoned) -> None:
-        # An answer that could not be downloaded says nothing of what the phone has.
-        outcome = outcome_of(asked.older, end.end) if end.result == "complete" else Outcome.NO_ANSWER
-        window.matter(asked.account, asked.gap.thread).ends.append((asked, outcome, end.end))
+        outcome = outcome_of(asked.older, end.end, downloaded=end.downloaded)
+        word = end.end if end.downloaded else None
+        window.matter(asked.account, asked.gap.thread).ends.append((asked, outcome, word))
         last = {one.account: one for one in reckoned.change.askings}.get(asked.account)
         asking = asking_after(last or window.ledgers[asked.account].asking, outcome, self._clock.wall_ms())
         fetched, stored = self._came.pop(asked.id, (0, 0))
@@ -175,7 +174,7 @@ class Reckoner:
                 outcome=outcome,
                 fetched=fetched,
                 stored=stored,
-                end=end.end,
+                end=word,
             )
         )
 

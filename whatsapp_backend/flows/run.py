@@ -1,6 +1,7 @@
 """Run: one job, from its lock to what came of it.
 
 It lives as long as its work says so (`note`): there is no heartbeat beside the work, so one that hangs falls silent.
+The time in which Firestore keeps what it fetched from landing does not count.
 It ends once: with what came of its work, or with the verdict of whoever ended it before. Whatever happens, the job says
 so and the lock is released; only a run by hand that the daemon's end cut off stays unfinished: it goes on in the next
 life.
@@ -27,8 +28,9 @@ from whatsapp_backend.rules import run_fields
 
 log = structlog.get_logger()
 
-SILENT_AFTER_S = 300.0
-"""A run that has not shown for so long that it lives is taken for hung. More than its longest wait for the phone."""
+SILENT_AFTER_S = 600.0
+"""A run that has not shown for so long that it lives is taken for hung. More than its longest wait for the phone: two
+requests of two minutes each, and an answer that takes five to download."""
 _CODES = {
     LeaseLost: "lease_lost",
     StoreUnwell: "store_unwell",
@@ -58,13 +60,15 @@ SILENT = Verdict(code="no_heartbeat", message=f"it did not show for {SILENT_AFTE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What all runs share. `tell` takes fields for an account's document."""
+    """What all runs share. `tell` takes fields for an account's document; `held_up` says whether Firestore keeps what
+    was fetched from landing."""
 
     jobs: Jobs
     locks: RunLocks
     fill: Fill
     clock: Clock
     tell: Callable[[str, Mapping[str, Any]], None]
+    held_up: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +165,9 @@ class Run:
             self.recorded = True
 
     def is_silent(self) -> bool:
-        """Whether its work has not shown for long that it lives."""
+        """Whether its work has not shown for long that it lives. What waits for Firestore is well."""
+        if self._near.held_up():
+            self._beat()
         silent_s = self._near.clock.monotonic_s() - self._beat_s
         return self.job.state is JobState.RUNNING and silent_s > SILENT_AFTER_S
 

@@ -23,7 +23,15 @@ from whatsapp_backend.clock import Clock, within
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.jobs import BY_HAND, Bounds, Job, Kind, Trigger
 from whatsapp_backend.domain.leases import Term
-from whatsapp_backend.errors import AccountUnknown, Busy, DocumentsUnavailable, LeaseLost, NotConnected, StoreUnwell
+from whatsapp_backend.errors import (
+    AccountUnknown,
+    Busy,
+    DocumentsUnavailable,
+    HistoryHeldBack,
+    LeaseLost,
+    NotConnected,
+    StoreUnwell,
+)
 from whatsapp_backend.flows.prospects import Policy, Prospects, policies
 from whatsapp_backend.flows.run import CANCELLED, INTERRUPTED, LOST, SILENT, Fill, Run, Surroundings, Verdict, line
 from whatsapp_backend.ports import Jobs, Ledger, RunLocks
@@ -36,6 +44,7 @@ _JITTER_S = (10.0, 40.0)
 _STOP_S = 1.0
 _PATIENCE_MS = 24 * 60 * 60 * 1000
 _NOT_CONNECTED = Verdict(code="not_connected", message="the account did not connect for a day")
+_HELD_BACK = Verdict(code="history_dry_run", message=str(HistoryHeldBack()))
 _TICKS = {Kind.RECENT_SYNC: "[recent-sync] tick:", Kind.BACKFILL: "[auto-backfill] AutoBackfill tick:"}
 
 
@@ -58,12 +67,14 @@ class Runs:
         may_work: Callable[[str], Term | None],
         tell: Callable[[str, Mapping[str, Any]], None],
         quiet: Callable[[], bool],
+        held_up: Callable[[], bool] = lambda: False,
+        holds_back: bool = False,
         on_ended: Callable[[Job], None] = lambda _: None,
     ) -> None:
         self._policies = policies(recent_sync=recent_sync, backfill=backfill)
         self._slots = {kind: asyncio.Semaphore(policy.slots) for kind, policy in self._policies.items()}
         self._slots[Kind.RESYNC] = self._slots[Kind.BACKFILL]
-        self._near = Surroundings(jobs=jobs, locks=locks, fill=fill, clock=clock, tell=tell)
+        self._near = Surroundings(jobs=jobs, locks=locks, fill=fill, clock=clock, tell=tell, held_up=held_up)
         self._jobs = jobs
         self._prospects = Prospects(self._policies, ledger=ledger, jobs=jobs, clock=clock)
         self._clock = clock
@@ -72,6 +83,8 @@ class Runs:
         self._views = views
         self._may_work = may_work
         self._quiet = quiet
+        self._holds_back = holds_back
+        """Whether no history lands in this life (a dry run of it): what a run asks for would never be published."""
         self._on_ended = on_ended
         self._tasks: set[asyncio.Task[None]] = set()
         self._occupied: dict[str, Run] = {}
@@ -198,8 +211,8 @@ class Runs:
     ) -> Job:
         """Begin a run, or give back the job of this id. A dry run has ended, with its plan, when this returns.
 
-        Raises AccountUnknown; NotConnected, also where the account is another instance's; Busy, with who works on it;
-        StoreUnwell; LeaseLost or DocumentsUnavailable where the account could not be locked.
+        Raises AccountUnknown; HistoryHeldBack; NotConnected, also where the account is another instance's; Busy, with
+        who works on it; StoreUnwell; LeaseLost or DocumentsUnavailable where the account could not be locked.
         """
         async with self._starting:
             if job_id and (known := await self._known(job_id)):
@@ -210,6 +223,8 @@ class Runs:
                 raise AccountUnknown
             if dry_run:
                 return await self._run_of(job).plan()
+            if self._holds_back:
+                raise HistoryHeldBack
             term = self._may_work(account)
             if view.status != "connected" or term is None or self._stopping:
                 raise NotConnected(view.status)
@@ -254,7 +269,9 @@ class Runs:
     async def resume(self) -> None:
         """Take over what an earlier life left, before anything begins in this one. Raises StoreUnwell."""
         for job in await self._jobs.unfinished_jobs():
-            if job.trigger in BY_HAND:
+            if job.trigger in BY_HAND and self._holds_back:
+                await self._give_up(self._run_of(job), _HELD_BACK)
+            elif job.trigger in BY_HAND:
                 self._left[job.id] = job
             else:
                 await self._give_up(self._run_of(job), INTERRUPTED, at_ms=max(job.beat_at_ms, job.created_at_ms))

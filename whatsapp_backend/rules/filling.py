@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 
 from whatsapp_backend.domain.coverage import ASKABLE, UNCLOSED, Due, Gap, GapState, Reason
 from whatsapp_backend.domain.jobs import Bounds, Kind, Plan
+from whatsapp_backend.rules.prices import cost_usd
 
-_WRITE_USD = 0.18 / 100_000
-"""Of a document: Google's list price for Firestore in a multi-region (cloud.google.com/firestore/pricing, 2026)."""
 OK, PARTIAL, NO_ANSWER, UNREACHABLE, NO_ACCESS, ERROR = (
     "ok",
     "partial",
@@ -77,17 +76,26 @@ def within_threads(gaps: Iterable[Gap], limit: int) -> list[Gap]:
     return kept
 
 
-def plan_of(gaps: Iterable[Gap], *, page: int, thread: int) -> Plan:
-    """What filling these takes with pages of so many messages, and so many messages of one thread."""
+def plan_of(gaps: Iterable[Gap], *, page: int, thread: int | None) -> Plan:
+    """What filling these takes with pages of so many messages, and at most so many messages of one thread.
+
+    A page is as many writes as it has messages, and one of its thread.
+    """
     counts = Counter(gap.thread for gap in gaps)
-    pages = math.ceil(thread / page)
-    writes = len(counts) * (thread + pages)  # every page full and new, and its thread written once more
+    if thread is None:
+        requests, writes, most = counts.total(), counts.total() * (page + 1), None
+    else:
+        pages = math.ceil(thread / page)
+        requests = sum(min(count, pages) for count in counts.values())
+        writes = sum(min(count * page, thread) + min(count, pages) for count in counts.values())
+        most = len(counts) * (thread + pages)
     return Plan(
         threads=len(counts),
         gaps=counts.total(),
-        requests=sum(min(count, pages) for count in counts.values()),
+        requests=requests,
         writes=writes,
-        cost_usd=writes * _WRITE_USD,
+        cost_usd=cost_usd(writes),
+        most_writes=most,
     )
 
 

@@ -26,6 +26,11 @@ class HistoryEnd:
     ends: Mapping[str, int]
 
     @property
+    def downloaded(self) -> bool:
+        """Whether all of it is here."""
+        return self.result == "complete"
+
+    @property
     def end(self) -> int | None:
         """Its word where it tells of one chat only."""
         return next(iter(self.ends.values()), None)

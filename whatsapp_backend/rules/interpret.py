@@ -37,6 +37,7 @@ from whatsapp_backend.rules.content import (
 )
 from whatsapp_backend.rules.identity import canonical_jid, chat_of, is_person, sender_lid_of, sender_of
 from whatsapp_backend.rules.receipts import receipt_events
+from whatsapp_backend.rules.request_ids import sync_source
 from whatsapp_backend.rules.told import (
     LONGEST_BODY,
     ODD,
@@ -51,7 +52,7 @@ from whatsapp_backend.rules.updates import chat_told, contact_told, each, mappin
 
 _ON_DEMAND = 6
 _ORIGINS = {origin.name.lower(): origin for origin in Origin}
-_SYNC_SOURCES = {Origin.HISTORY: "history_sync", Origin.ONDEMAND: "manual_sync"}
+_SYNC_SOURCES = {Origin.HISTORY: "history_sync"}
 _STATUSES = (Status.NONE, Status.QUEUED, Status.SENT, Status.DELIVERED, Status.READ, Status.READ)
 """By the protocol's code: 0 error, 1 pending, 2 server, 3 delivery, 4 read, 5 played."""
 _DAY_MS = 86_400_000
@@ -88,9 +89,10 @@ def _message(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
 
 def _history(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
     origin = Origin.ONDEMAND if payload.get("syncType") == _ON_DEMAND else Origin.HISTORY
+    source = sync_source(payload.get("session")) if origin is Origin.ONDEMAND else None
     order = entry.seq * PARTS
     for field, reader in (
-        ("messages", lambda entry, order, row: _told(entry, order, origin, row)),
+        ("messages", lambda entry, order, row: _told(entry, order, origin, row, source=source)),
         ("chats", chat_told),
         ("contacts", contact_told),
         ("mappings", mapping_told),
@@ -143,7 +145,9 @@ def _call(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
     yield _seen(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.LIVE), row, content)
 
 
-def _told(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any]) -> Iterator[Event]:
+def _told(
+    entry: Entry, order: int, origin: Origin, message: Mapping[str, Any], *, source: str | None = None
+) -> Iterator[Event]:
     """A message as the engine gives it: who is who, what it shows, what it does to another one, who sent it."""
     if "key" not in message:
         raise ValueError("message that could not be decoded")
@@ -154,11 +158,11 @@ def _told(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any]) 
         return  # the engine takes the caller's own conversation for the group's
     content = _content(message)
     if content is not None:
-        seen = _seen(entry, order, origin, message, content)
+        seen = _seen(entry, order, origin, message, content, source=source)
         yield seen
         yield from _push_name(seen, entry.new.received_at_ms)
     elif message.get("message"):
-        seen = _seen(entry, order, origin, message, Content(kind=NOTHING))
+        seen = _seen(entry, order, origin, message, Content(kind=NOTHING), source=source)
         if origin in _MAY_HAVE_BEEN_OWED and acts_on_another(message["message"]):
             yield seen
         yield from amended_by(entry, order, message, seen.sent_at_ms)
@@ -194,7 +198,15 @@ def _content(message: Mapping[str, Any]) -> Content | None:
     return replace(content, body=content.body[:LONGEST_BODY], details=cut)
 
 
-def _seen(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any], content: Content) -> MessageSeen:
+def _seen(
+    entry: Entry,
+    order: int,
+    origin: Origin,
+    message: Mapping[str, Any],
+    content: Content,
+    *,
+    source: str | None = None,
+) -> MessageSeen:
     key = message["key"]
     own = bool(key.get("fromMe"))
     status = message.get("status")
@@ -211,7 +223,7 @@ def _seen(entry: Entry, order: int, origin: Origin, message: Mapping[str, Any], 
         sender_name=None if own else given_name(message.get("pushName")),
         sent_at_ms=sent_at_ms,
         origin=origin,
-        sync_source=_SYNC_SOURCES.get(origin, "realtime"),
+        sync_source=source or _SYNC_SOURCES.get(origin, "realtime"),
         status=_status(code, own=own),
         failed=code == 0 and own,
         content=content,

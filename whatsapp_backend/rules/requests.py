@@ -92,8 +92,10 @@ def is_forgotten(asked: Asked, now_ms: int) -> bool:
     return now_ms - asked.asked_at_ms > _KEPT_MS
 
 
-def outcome_of(older: int, end: int | None) -> Outcome:
+def outcome_of(older: int, end: int | None, *, downloaded: bool = True) -> Outcome:
     """What an answer means with so many messages older than its anchor."""
+    if not downloaded:
+        return Outcome.FAILED
     if end == NO_MORE:
         return Outcome.COMPLETE
     return Outcome.PAGE if older else Outcome.EMPTY
@@ -113,6 +115,8 @@ def gap_after(asked: Gap, left: Gap, outcome: Outcome, now_ms: int, *, end: int 
     """What is left of a gap after a request for it. An answer that changed none of its bounds is of no use."""
     if outcome is Outcome.NO_ANSWER:
         return _unanswered(left, now_ms)
+    if outcome is Outcome.FAILED:  # it says nothing of the anchor, nor of what the phone has
+        return replace(left, next_at_ms=now_ms + _WAITS_MS[0])
     if _bounds(asked) != _bounds(left):
         return replace(left, state=GapState.FILLING, tried=0, rounds=0, next_at_ms=0)
     if asked.tried:

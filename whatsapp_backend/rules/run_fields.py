@@ -1,10 +1,12 @@
 """What an account's document says of its runs: the names and forms of the Node system.
 
-Nothing here is ever read again to decide something: `running: true` is what a crash leaves behind.
+Nothing here is ever read again to decide something: `running: true` is what a crash leaves behind. A resync is no
+backfill: of it only the lock is shown, and its job tells the rest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from whatsapp_backend.domain.jobs import BY_HAND, SHOWN_RESULTS, Job, JobState, Kind, ThreadResult
@@ -16,7 +18,7 @@ def begun(job: Job, lock: RunLock) -> dict[str, Any]:
     """The fields of a run that begins under this lock."""
     lease = {"Until": at_ms(lock.expires_at_ms), "Holder": lock.owner, "AcquiredAt": at_ms(lock.started_at_ms)}
     fields = _lease(job, lease)
-    if job.kind is Kind.RECENT_SYNC:
+    if job.kind is not Kind.BACKFILL:
         return fields
     fields["lastBackfillStatus"] = "running"
     if job.trigger not in BY_HAND:
@@ -38,8 +40,7 @@ def let_go(job: Job) -> dict[str, Any]:
 
 def ended(job: Job) -> dict[str, Any]:
     """The fields of a run that has ended, its lock included."""
-    of_kind = _recent_sync(job) if job.kind is Kind.RECENT_SYNC else _backfill(job)
-    return let_go(job) | of_kind
+    return let_go(job) | _OF_KIND[job.kind](job)
 
 
 def _lease(job: Job, values: dict[str, Any]) -> dict[str, Any]:
@@ -93,6 +94,13 @@ def _counts(job: Job) -> dict[str, int]:
 def _thread(result: ThreadResult) -> dict[str, Any]:
     told = {"threadId": result.thread, "status": result.status}
     return told | ({"fetched": result.fetched} if result.error is None else {"error": result.error})
+
+
+_OF_KIND: Mapping[Kind, Callable[[Job], dict[str, Any]]] = {
+    Kind.RECENT_SYNC: _recent_sync,
+    Kind.BACKFILL: _backfill,
+    Kind.RESYNC: lambda _: {},
+}
 
 
 def duration_ms(job: Job) -> int:

@@ -1,4 +1,10 @@
-"""What was announced against what was journaled: pieces of history in their order, and what waited at the server."""
+"""What was announced against what was journaled: pieces of history in their order, and what waited at the server.
+
+Only what is certain is said. Whether WhatsApp numbers the pieces of each sync type by themselves or all of a pairing in
+one sequence, and from 0 or from 1, nobody has written down; that the first type never comes to 100 %, and the others
+not always, several who use it have. So a number is missing only when no piece of any type has it, though lower and
+higher ones are here; and a progress is what the phone said, no promise.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +13,27 @@ from collections.abc import Iterable, Mapping
 
 from whatsapp_backend.domain.coverage import Chunk, Epoch
 
-_DONE = 100
 
-
-def missing_chunks(chunks: Iterable[Chunk]) -> Mapping[int, tuple[int, ...]]:
-    """By sync type, the places of chunks that failed, or that are not here though a later one is."""
-    by_type: dict[int, list[Chunk]] = defaultdict(list)
+def missing_chunks(chunks: Iterable[Chunk]) -> Mapping[int | None, tuple[int, ...]]:
+    """By sync type, the places of chunks that failed; under None, those that no chunk took, of whatever type."""
+    missing: dict[int | None, list[int]] = defaultdict(list)
+    taken: set[int] = set()
     for chunk in chunks:
-        by_type[chunk.sync_type].append(chunk)
-    missing = {sync_type: _missing(of_it) for sync_type, of_it in by_type.items()}
-    return {sync_type: orders for sync_type, orders in missing.items() if orders}
+        taken.add(chunk.order)
+        if chunk.failed:
+            missing[chunk.sync_type].append(chunk.order)
+    if holes := set(range(min(taken, default=0), max(taken, default=0))) - taken:
+        missing[None] += holes
+    return {sync_type: tuple(sorted(orders)) for sync_type, orders in missing.items()}
 
 
-def _missing(chunks: list[Chunk]) -> tuple[int, ...]:
-    here = {chunk.order for chunk in chunks if not chunk.failed}
-    first = min(1, *(chunk.order for chunk in chunks), 1)
-    return tuple(order for order in range(first, max(chunk.order for chunk in chunks) + 1) if order not in here)
-
-
-def unfinished(chunks: Iterable[Chunk]) -> tuple[int, ...]:
-    """The sync types whose phone has said that more is to come."""
+def progress_of(chunks: Iterable[Chunk]) -> Mapping[int, int]:
+    """By sync type, how far the phone has said to be, in percent."""
     progress: dict[int, int] = {}
     for chunk in chunks:
         if chunk.progress is not None:
             progress[chunk.sync_type] = max(chunk.progress, progress.get(chunk.sync_type, 0))
-    return tuple(sorted(sync_type for sync_type, done in progress.items() if done < _DONE))
+    return progress
 
 
 def lost_offline(epoch: Epoch) -> int:

@@ -151,7 +151,7 @@ def claims_of(epochs: Iterable[Epoch]) -> Claims:
         if epoch.caught_up_at_ms is None:
             continue  # what it did not get still waits
         first, last = _live(epoch, epoch.caught_up_at_ms)
-        if reach is not None and not epoch.complete:
+        if reach is not None and epoch.announced is not None and not epoch.complete:
             endings.append((reach, Reason.MISMATCH))
         if epoch.complete and reach is not None and first - reach <= QUEUED_FOR_S:
             until = first if first < last else (epoch.caught_up_at_ms - MARGIN_MS) // SECOND_MS

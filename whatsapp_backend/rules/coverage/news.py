@@ -155,5 +155,5 @@ def chunk_of(account: str, end: HistoryEnd) -> Chunk | None:
         sync_type=end.sync_type,
         order=end.chunk_order,
         progress=end.progress,
-        failed=end.result != "complete",
+        failed=not end.downloaded,
     )

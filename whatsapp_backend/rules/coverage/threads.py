@@ -8,9 +8,12 @@ from dataclasses import replace
 
 from whatsapp_backend.domain.coverage import (
     SECOND_MS,
+    UNCLOSED,
     Around,
     Coverage,
     Doubt,
+    Gap,
+    GapState,
     Held,
     Interval,
     Point,
@@ -95,8 +98,14 @@ def surprised(coverage: Coverage, claims: Claims, came: Iterable[Held]) -> Cover
 
 
 def reset(coverage: Coverage, now_ms: int) -> Coverage:
-    """An operator believes nothing of what is known of this thread until now."""
-    return replace(coverage, intervals=(), doubts=(Doubt(0, now_ms, Reason.RESET),))
+    """An operator believes nothing of what is known of this thread until now. Its gaps become part of what is unknown
+    because of that, and are asked for as if they never had been."""
+    gaps = tuple(_as_reset(gap) if gap.start_ms < now_ms and gap.state in UNCLOSED else gap for gap in coverage.gaps)
+    return replace(coverage, intervals=(), doubts=(Doubt(0, now_ms, Reason.RESET),), gaps=gaps)
+
+
+def _as_reset(gap: Gap) -> Gap:
+    return replace(gap, reason=Reason.RESET, state=GapState.OPEN, tried=0, rounds=0, next_at_ms=0)
 
 
 def united(into: Coverage, other: Coverage, *, other_empty: bool, into_empty: bool) -> Coverage:
