@@ -1,5 +1,6 @@
 """What windows mean for the ledger, and what the documents show of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from whatsapp_backend.domain.coverage import (
     Answer,
     Asked,
     Coverage,
+    Ending,
     Epoch,
     Gap,
     LedgerChange,
@@ -87,6 +89,11 @@ async def gaps(world: World, thread: str = THREAD) -> list[Gap]:
 def second_of(number: int) -> int:
     """When the messages of `broken` were sent."""
     return NOW_S - 700 + 10 * number if number < 6 else NOW_S - 500 + 20 * number
+
+
+def is_unknown(known: Coverage, second: int) -> bool:
+    """Whether this second lies in a gap."""
+    return any(gap.start_ms <= second * 1000 < gap.end_ms for gap in known.gaps)
 
 
 async def broken(world: World) -> Gap:
@@ -321,3 +328,37 @@ async def test_groups_have_coverage_too(world: World) -> None:
     await world.publish()
     (gap,) = (await coverage(world, f"threads/{ACCOUNT}__{GROUP}")).gaps
     assert gap.above.id == "G1"
+
+
+async def test_a_live_message_of_long_before_proves_nothing_of_what_came_after_it(world: World) -> None:
+    """It was sent again, say. Others of its time need not be here."""
+    first = epoch(1, NOW_S - 1000, NOW_S - 500)
+    await epochs(world, first, epoch(2, NOW_S - 300, NOW_S, waited=5, came=2))
+    await comes(world, "M1", NOW_S - 700)
+    await at(world, NOW_S - 100, payload("OLD", at=NOW_S - 450))
+    await comes(world, "M2", NOW_S - 100)
+    await world.publish()
+    assert is_unknown(await coverage(world), NOW_S - 400)
+
+
+async def test_a_live_message_from_the_future_proves_nothing_of_it(world: World) -> None:
+    """We may not be connected when that comes."""
+    first = epoch(1, NOW_S - 4000, NOW_S - 3500)
+    await epochs(world, first)
+    await at(world, NOW_S - 3900, payload("AHEAD", at=NOW_S - 200))
+    await world.publish()
+    await epochs(world, first, epoch(2, NOW_S - 300, NOW_S, waited=5, came=2))
+    await comes(world, "M2", NOW_S - 100)
+    await world.publish()
+    assert is_unknown(await coverage(world), NOW_S - 1000)
+
+
+@pytest.mark.parametrize("ending", [Ending.CLOSED, None])
+async def test_what_comes_on_a_connection_that_is_not_noted_proves_nothing(world: World, ending: Any) -> None:
+    """The disk would not take its row: it is not the one before."""
+    first = replace(epoch(1, NOW_S - 1000, NOW_S - 500), ending=ending, closed_at_ms=ending and (NOW_S - 495) * 1000)
+    await epochs(world, first)
+    await comes(world, "M1", NOW_S - 700)
+    await comes(world, "M2", NOW_S - 100)
+    await world.publish()
+    assert is_unknown(await coverage(world), NOW_S - 300)

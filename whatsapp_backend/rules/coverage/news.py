@@ -81,7 +81,8 @@ def came_in(
             of_thread.paid.add(event.message_id)
         if _counts(event):
             received_at_ms = entries[event.order // PARTS].new.received_at_ms
-            epoch = live_on(epochs[event.account], received_at_ms) if event.origin in _WITH_US else None
+            rows = epochs[event.account] if event.origin in _WITH_US else ()
+            epoch = live_on(rows, received_at_ms, event.sent_at_ms)
             held = held_of(event, thread, epoch)
             of_thread.came.append(Came(held=held, received_at_ms=received_at_ms, new=slot.base is None))
     return news
