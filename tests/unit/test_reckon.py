@@ -1,5 +1,6 @@
 """What windows mean for the ledger, and what the documents show of it."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from whatsapp_backend.domain.coverage import (
     Reason,
 )
 from whatsapp_backend.domain.journal import Commit, NewEntry
+from whatsapp_backend.errors import StoreUnwell
 
 NOW_S = RECEIVED_AT_MS // 1000
 THREAD = f"threads/{ACCOUNT}__{ANA}"
@@ -362,3 +364,49 @@ async def test_what_comes_on_a_connection_that_is_not_noted_proves_nothing(world
     await comes(world, "M2", NOW_S - 100)
     await world.publish()
     assert is_unknown(await coverage(world), NOW_S - 300)
+
+
+async def test_a_change_while_its_thread_is_being_settled_is_not_lost(world: World) -> None:
+    """Nor is anybody told so before it is made."""
+    await epochs(world, epoch(1, NOW_S - 1000, NOW_S - 10))
+    await comes(world, "M1", NOW_S - 900)
+    await comes(world, "M2", NOW_S - 100)
+    await world.publish()
+    publisher, around, asked = world.publisher, world.store.around, []
+
+    async def meanwhile(thread: str, ranges: Any) -> Any:
+        if not asked:
+            asked.append(asyncio.ensure_future(publisher.distrust(THREAD)))
+            await asyncio.sleep(0)
+        return await around(thread, ranges)
+
+    world.store.around = meanwhile  # type: ignore[method-assign]
+    async with publishing(publisher):
+        await publisher.settle([THREAD])
+        await asked[0]
+    assert [doubt.reason for doubt in (await coverage(world)).doubts] == [Reason.RESET]
+
+
+async def test_what_is_to_be_settled_outlives_a_disk_that_says_no(world: World) -> None:
+    """It is looked for again."""
+    first = epoch(1, NOW_S - 1000, NOW_S - 500)
+    await epochs(world, first)
+    await comes(world, "M1", NOW_S - 700)
+    await world.publish()
+    await epochs(world, first, epoch(2, NOW_S - 100, NOW_S - 100, waited=None))
+    await comes(world, "M2", NOW_S - 300, origin="offline")
+    await world.publish()
+    await epochs(world, first, epoch(2, NOW_S - 100, NOW_S - 50, waited=1))
+    open_gaps, failed = world.store.open_gaps, []
+
+    async def once(*args: Any, **more: Any) -> Any:
+        if not failed:
+            failed.append(True)
+            raise StoreUnwell("the disk says no")
+        return await open_gaps(*args, **more)
+
+    world.store.open_gaps = once  # type: ignore[method-assign]
+    world.publisher.settle_since(ACCOUNT, first.heard_at_ms)
+    await world.publish(wholly=True)
+    assert await gaps(world) == []
+    assert failed

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import islice
 
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.domain.coverage import (
@@ -44,6 +45,10 @@ _AT_ONCE = 200
 """Threads that are settled in one step: new messages wait no longer than that takes."""
 _ALL = 10_000
 _CALM = 10_000
+
+_Change = Callable[[Coverage], Coverage]
+_Wish = tuple[_Change, asyncio.Future[None]]
+"""How to change what is known of a thread, and whom to tell when that is durable."""
 
 
 @dataclass(slots=True)
@@ -87,9 +92,8 @@ class Reckoner:
         """By request, how many messages came for it, and how many of them were new."""
         self._calm: dict[str, int] = {}
         """Threads whose newest message came live, with the connection: what comes on it later changes nothing."""
-        self._wanted: dict[str, list[asyncio.Future[None]]] = {}
+        self._wanted: dict[str, list[_Wish]] = {}
         self._since: dict[str, int] = {}
-        self._changes: dict[str, list[Callable[[Coverage], Coverage]]] = {}
 
     # -- Windows ---------------------------------------------------------------------------------------------------
 
@@ -218,22 +222,18 @@ class Reckoner:
 
     # -- Beside windows --------------------------------------------------------------------------------------------
 
-    def want(self, threads: Iterable[str]) -> Awaitable[object]:
-        """Work out the gaps of these threads anew. What is returned is done when that is durable."""
+    def want(self, threads: Iterable[str], change: _Change | None = None) -> Awaitable[object]:
+        """Work out the gaps of these threads anew, where anything is known of them; after a change of that. What is
+        returned is done when that is durable."""
         done: list[asyncio.Future[None]] = []
         for thread in threads:
             done.append(asyncio.get_running_loop().create_future())
-            self._wanted.setdefault(thread, []).append(done[-1])
+            self._wanted.setdefault(thread, []).append((change or _as_it_is, done[-1]))
         return asyncio.gather(*done)
 
     def want_since(self, account: str, since_ms: int) -> None:
         """The same for all threads of an account with a gap that has a message after this moment above it."""
         self._since[account] = min(since_ms, self._since.get(account, since_ms))
-
-    def change(self, thread: str, how: Callable[[Coverage], Coverage]) -> Awaitable[object]:
-        """Change what is known of a thread, where anything is."""
-        self._changes.setdefault(thread, []).append(how)
-        return self.want([thread])
 
     @property
     def waiting(self) -> bool:
@@ -243,28 +243,36 @@ class Reckoner:
     async def step(self, keep: Callable[[Reckoned], Awaitable[None]]) -> bool:
         """Do some of it. False when nothing is left."""
         while self._since:
-            account, since_ms = self._since.popitem()
+            account, since_ms = next(iter(self._since.items()))
             for gap in await self._ledger.open_gaps(account, limit=_ALL, above=(since_ms, ENDLESS_MS)):
                 self._wanted.setdefault(gap.thread, [])
-        threads = list(self._wanted)[:_AT_ONCE]
-        if threads:
-            await keep(await self._settled(threads))
-            for thread in threads:
-                self._changes.pop(thread, None)
-                for done in self._wanted.pop(thread):
+            if self._since[account] == since_ms:  # else more was wanted meanwhile
+                del self._since[account]
+        # What is wanted meanwhile comes next: its thread, or what the connections claim, was looked at before.
+        wanted = {thread: tuple(self._wanted[thread]) for thread in islice(self._wanted, _AT_ONCE)}
+        if wanted:
+            await keep(await self._settled(wanted))
+            for thread, wishes in wanted.items():
+                if left := self._wanted.pop(thread)[len(wishes) :]:
+                    self._wanted[thread] = left
+                for _, done in wishes:
                     if not done.done():  # whoever waited may have gone
                         done.set_result(None)
         return self.waiting
 
-    async def _settled(self, threads: Sequence[str]) -> Reckoned:
+    async def _settled(self, wanted: Mapping[str, Sequence[_Wish]]) -> Reckoned:
         reckoned = Reckoned()
-        known = await self._ledger.coverages(threads)
+        known = await self._ledger.coverages(wanted)
         accounts = {coverage.account for coverage in known.values()}
         ledgers = {account: await self._ledger.account_ledger(account) for account in accounts}
         for thread, before in known.items():
             coverage = before
-            for change in self._changes.get(thread, ()):
+            for change, _ in wanted[thread]:
                 coverage = change(coverage)
             matter = Matter(News(before.account, before.jid))
             await self._reckon(before, coverage, matter, ledgers[before.account], reckoned)
         return reckoned
+
+
+def _as_it_is(coverage: Coverage) -> Coverage:
+    return coverage
