@@ -93,6 +93,10 @@ def second_of(number: int) -> int:
     return NOW_S - 700 + 10 * number if number < 6 else NOW_S - 500 + 20 * number
 
 
+class Killed(Exception):
+    """The process is gone."""
+
+
 def is_unknown(known: Coverage, second: int) -> bool:
     """Whether this second lies in a gap."""
     return any(gap.start_ms <= second * 1000 < gap.end_ms for gap in known.gaps)
@@ -410,3 +414,24 @@ async def test_what_is_to_be_settled_outlives_a_disk_that_says_no(world: World) 
     await world.publish(wholly=True)
     assert await gaps(world) == []
     assert failed
+
+
+async def test_a_crash_while_two_threads_become_one_hides_no_gap(world: World) -> None:
+    """They are worked out by the next life, though nothing comes."""
+    await comes(world, "L1", NOW_S - 900, chat=LID)
+    await world.publish()
+    await world.mapped(LID, ANA)
+    advance = world.store.advance
+
+    async def dies(progress: Any) -> None:
+        await advance(progress)
+        if progress.moved and progress.moved[0].path.count("/") == 1:
+            raise Killed
+
+    world.store.advance = dies  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        await world.publish(wholly=True)
+    world.store.advance = advance  # type: ignore[method-assign]
+    again = World(world.store, world.documents)
+    await again.publish(wholly=True)
+    assert [(gap.below, gap.above.id) for gap in (await coverage(again)).gaps] == [(None, "L1")]

@@ -126,7 +126,7 @@ class Publisher:
             lander=lander,
             windows=self._windows,
             ledger=ledger,
-            settle=self._reckoner.want,
+            settle=self._settled,
             keep=self._keep,
             consumer=CONSUMER,
         )
@@ -308,6 +308,9 @@ class Publisher:
         changed = self._reckoner.want([thread], lambda coverage: forgiven(coverage, message_id))
         self._wake.set()
         await changed
+
+    async def _settled(self, threads: Sequence[str]) -> None:
+        await self._reckoned(await self._reckoner.settled(threads))
 
     async def _reckoned(self, reckoned: Reckoned) -> None:
         progress = await self._windows.progress_of(

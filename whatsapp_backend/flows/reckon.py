@@ -260,6 +260,11 @@ class Reckoner:
                         done.set_result(None)
         return self.waiting
 
+    async def settled(self, threads: Iterable[str]) -> Reckoned:
+        """What working out the gaps of these threads anew comes to. To be kept by the publisher's loop before anything
+        else is reckoned."""
+        return await self._settled(dict.fromkeys(threads, ()))
+
     async def _settled(self, wanted: Mapping[str, Sequence[_Wish]]) -> Reckoned:
         reckoned = Reckoned()
         known = await self._ledger.coverages(wanted)
