@@ -435,3 +435,34 @@ async def test_a_crash_while_two_threads_become_one_hides_no_gap(world: World) -
     again = World(world.store, world.documents)
     await again.publish(wholly=True)
     assert [(gap.below, gap.above.id) for gap in (await coverage(again)).gaps] == [(None, "L1")]
+
+
+async def test_a_crash_after_landing_hides_no_surprise(world: World) -> None:
+    """That its document is there already does not mean that it was here before."""
+    await epochs(world, epoch(1, NOW_S - 1000, NOW_S - 10))
+    await comes(world, "M1", NOW_S - 900)
+    await comes(world, "M2", NOW_S - 100)
+    await world.publish()
+    await history(world, [payload("LATE", at=NOW_S - 500)])
+    advance = world.store.advance
+
+    async def dies(_: Any) -> None:
+        raise Killed
+
+    world.store.advance = dies  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        await world.publish()
+    world.store.advance = advance  # type: ignore[method-assign]
+    again = World(world.store, world.documents)
+    await again.publish()
+    assert (await coverage(again)).withdrawn == 1
+
+
+async def test_what_comes_live_and_is_told_by_a_history_at_once_is_no_surprise(world: World) -> None:
+    """Both landed together when Firestore was away for a while."""
+    await epochs(world, epoch(1, NOW_S - 1000, NOW_S - 10))
+    await comes(world, "M1", NOW_S - 500)
+    await comes(world, "M2", NOW_S - 400)
+    await history(world, [payload("M2", at=NOW_S - 400), payload("M1", at=NOW_S - 500)])
+    await world.publish()
+    assert (await coverage(world)).withdrawn == 0

@@ -29,7 +29,7 @@ _NO_MESSAGES = frozenset({"event", "call", NOTHING})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Came:
-    """A message that arrived. `new`: nothing was known of it before."""
+    """A message that arrived. `new`: nothing was known of it before, nor has it just come another way."""
 
     held: Held
     received_at_ms: int
@@ -67,6 +67,7 @@ def came_in(
 ) -> dict[str, News]:
     """By thread, what landed. `slots` are by the orders of what is in them: what did not land is not there."""
     news: dict[str, News] = {}
+    seen: set[str] = set()
     for event in events:
         slot = slots.get(event.order)
         if slot is None or not isinstance(event, MessageSeen | Owed) or not has_archive(event.client_jid):
@@ -84,7 +85,9 @@ def came_in(
             rows = epochs[event.account] if event.origin in _WITH_US else ()
             epoch = live_on(rows, received_at_ms, event.sent_at_ms)
             held = held_of(event, thread, epoch)
-            of_thread.came.append(Came(held=held, received_at_ms=received_at_ms, new=slot.base is None))
+            new = not slot.known and slot.path not in seen
+            seen.add(slot.path)
+            of_thread.came.append(Came(held=held, received_at_ms=received_at_ms, new=new))
     return news
 
 
