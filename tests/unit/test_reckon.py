@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from world import ACCOUNT, ANA, GROUP, RECEIVED_AT_MS, World, payload, publishing
+from world import ACCOUNT, ANA, BOB, GROUP, RECEIVED_AT_MS, World, payload, publishing
 
 from whatsapp_backend.domain.coverage import (
     BEGINNING,
@@ -466,3 +466,14 @@ async def test_what_comes_live_and_is_told_by_a_history_at_once_is_no_surprise(w
     await history(world, [payload("M2", at=NOW_S - 400), payload("M1", at=NOW_S - 500)])
     await world.publish()
     assert (await coverage(world)).withdrawn == 0
+
+
+async def test_what_a_page_tells_of_another_conversation_does_not_count(world: World) -> None:
+    """An old message of it would seem to have met what is below the gap."""
+    gap = await broken(world)
+    asked = Asked(account=ACCOUNT, id="R1", gap=gap, anchor=gap.above, count=50, asked_at_ms=RECEIVED_AT_MS)
+    await world.store.record(LedgerChange(asked=(asked,)))
+    rows = [payload("M8", at=second_of(8)), payload("B1", at=second_of(2), chat=BOB)]
+    await history(world, rows, session="R1")
+    await world.publish()
+    assert [(gap.below, gap.above.id) for gap in await gaps(world)] == [(gap.below, "M8")]

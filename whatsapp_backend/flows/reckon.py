@@ -33,7 +33,7 @@ from whatsapp_backend.ports import Ledger
 from whatsapp_backend.rules.coverage import reckoning
 from whatsapp_backend.rules.coverage.epochs import Claims, as_of, claims_of
 from whatsapp_backend.rules.coverage.ledger import NO_MORE, to_look_at
-from whatsapp_backend.rules.coverage.news import Carried, News, came_in, chunk_of, of_history, page_in
+from whatsapp_backend.rules.coverage.news import Carried, News, came_in, chunk_of, of_history, page_in, request_of
 from whatsapp_backend.rules.coverage.pages import page_older, to_the_beginning
 from whatsapp_backend.rules.coverage.reckoning import Matter
 from whatsapp_backend.rules.coverage.shown import coverage_shown
@@ -138,9 +138,10 @@ class Reckoner:
 
     def _record(self, entry: Entry, window: _Window) -> None:
         """A record of a history: a page that was asked for, or a piece that the phone sent by itself."""
-        request, page = page_in(entry.new) if entry.new.origin == "ondemand" else (None, ())
+        request = request_of(entry.new) if entry.new.origin == "ondemand" else None
         asked = window.asked.get((entry.account, request)) if request else None
         if asked is not None:
+            page = page_in(entry.new, asked.account, asked.gap.thread)
             older = asked.older + len(page_older(page, asked.anchor))
             window.asked[asked.account, asked.id] = replace(asked, older=older)
             fetched, stored = self._came.get(asked.id, (0, 0))

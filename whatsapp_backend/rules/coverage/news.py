@@ -18,7 +18,7 @@ from whatsapp_backend.rules.coverage.pages import chunk_spans
 from whatsapp_backend.rules.debts import is_owed
 from whatsapp_backend.rules.document_ids import thread_id, thread_path
 from whatsapp_backend.rules.history import HistoryEnd
-from whatsapp_backend.rules.identity import is_person
+from whatsapp_backend.rules.identity import chat_of, is_lid, is_person
 from whatsapp_backend.rules.landing import Slot
 from whatsapp_backend.rules.told import ODD, listed, moment_ms
 
@@ -129,25 +129,37 @@ def of_history(events: Iterable[MessageSeen], carried: Carried) -> Iterator[tupl
         carried[jid] = (thread, points[-1])
 
 
-def page_in(entry: NewEntry) -> tuple[str | None, tuple[Point, ...]]:
-    """Which request a record of history answers, and all of its messages, oldest first. Never raises."""
-    try:
-        payload = orjson.loads(entry.payload or b"")
-        session, rows = payload.get("session"), listed(payload, "messages")
-    except ODD:
-        return None, ()
-    points = [point for row in rows if (point := _point(row))]
+def request_of(entry: NewEntry) -> str | None:
+    """Which request a record of history answers. Never raises."""
+    session = _told(entry).get("session")
+    return session if isinstance(session, str) else None
+
+
+def page_in(entry: NewEntry, account: str, thread: str) -> tuple[Point, ...]:
+    """All messages of a record of history that may be of this thread, oldest first. Never raises."""
+    points = [point for row in listed(_told(entry), "messages") if (point := _point(row, account, thread))]
     if len(points) > 1 and points[0].second >= points[-1].second:
         points.reverse()  # the phone tells of its newest first
-    return session if isinstance(session, str) else None, tuple(points)
+    return tuple(points)
 
 
-def _point(row: Any) -> Point | None:
+def _told(entry: NewEntry) -> Mapping[str, Any]:
+    try:
+        payload = orjson.loads(entry.payload or b"")
+    except ODD:
+        return {}
+    return payload if isinstance(payload, Mapping) else {}
+
+
+def _point(row: Any, account: str, thread: str) -> Point | None:
     try:
         at_ms, message_id = moment_ms(row["messageTimestamp"]), row["key"]["id"]
+        here = thread_path(thread_id(account, chat_of(row["key"])))
     except ODD:
         return None
-    return Point(at_ms, message_id) if isinstance(message_id, str) and message_id else None
+    # The same person may be told of under the number or a LID.
+    may_be = here == thread or (is_person(here) and is_person(thread) and is_lid(here) is not is_lid(thread))
+    return Point(at_ms, message_id) if may_be and isinstance(message_id, str) and message_id else None
 
 
 def chunk_of(account: str, end: HistoryEnd) -> Chunk | None:
