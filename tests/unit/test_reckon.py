@@ -477,3 +477,11 @@ async def test_what_a_page_tells_of_another_conversation_does_not_count(world: W
     await history(world, rows, session="R1")
     await world.publish()
     assert [(gap.below, gap.above.id) for gap in await gaps(world)] == [(gap.below, "M8")]
+
+
+async def test_a_message_from_the_future_in_a_history_proves_nothing(world: World) -> None:
+    """A phone with a wrong clock sent it: what comes until then is not here."""
+    rows = [payload("F", at=NOW_S + 10 * 365 * 86_400), payload("H2", at=NOW_S - 5000), payload("H1", at=NOW_S - 6000)]
+    await history(world, rows)
+    await world.publish()
+    assert max(one.end.second for one in (await coverage(world)).intervals) <= NOW_S

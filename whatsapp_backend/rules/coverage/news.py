@@ -118,7 +118,7 @@ def of_history(events: Iterable[MessageSeen], carried: Carried) -> Iterator[tupl
     """What one record of a history proves, with a message of the thread. A chat goes on where it was cut: `carried`."""
     chats: dict[str, list[MessageSeen]] = defaultdict(list)
     for event in events:
-        if has_archive(event.client_jid):
+        if has_archive(event.client_jid) and event.activity_at_ms is None:
             chats[str(event.key["remoteJid"])].append(event)
     for jid, rows in chats.items():
         thread = thread_path(thread_id(rows[0].account, rows[0].client_jid))
