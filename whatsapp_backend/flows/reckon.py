@@ -22,6 +22,7 @@ from whatsapp_backend.domain.coverage import (
     Around,
     Asked,
     Coverage,
+    Epoch,
     LedgerChange,
     Outcome,
 )
@@ -64,11 +65,20 @@ class Reckoned:
         self.change = replace(self.change, **{name: (*getattr(self.change, name), *new) for name, new in more.items()})
 
 
+class _Claimed:
+    """What an account's epochs claim, now and as of a moment: worked out once for all of its threads."""
+
+    def __init__(self, epochs: Sequence[Epoch]) -> None:
+        self.now = claims_of(epochs)
+        self.at = cache(lambda at_ms: claims_of(as_of(epochs, at_ms)))
+
+
 @dataclass(slots=True)
 class _Window:
     """A window, by what it is about."""
 
     ledgers: Mapping[str, AccountLedger]
+    claimed: Mapping[str, _Claimed]
     matters: dict[str, Matter]
     asked: dict[tuple[str, str], Asked]
     rows: dict[int, list[MessageSeen]]
@@ -116,7 +126,7 @@ class Reckoner:
             before = known.get(thread)
             new = Coverage(account=matter.news.account, thread=thread, jid=matter.news.jid)
             if before or matter.held:
-                await self._reckon(before, before or new, matter, window.ledgers[new.account], reckoned)
+                await self._reckon(before, before or new, matter, window.claimed[new.account], reckoned)
         for matter in window.matters.values():
             reckoned.add(held=matter.held)
         return reckoned
@@ -128,7 +138,8 @@ class Reckoner:
         epochs = {name: ledger.epochs for name, ledger in ledgers.items()}
         matters = {thread: Matter(news) for thread, news in came_in(events, by_seq, slots, epochs).items()}
         asked = {(name, one.id): one for name, ledger in ledgers.items() for one in ledger.asked}
-        window = _Window(ledgers, matters, asked, defaultdict(list), defaultdict(int))
+        claimed = {name: _Claimed(rows) for name, rows in epochs.items()}
+        window = _Window(ledgers, claimed, matters, asked, defaultdict(list), defaultdict(int))
         for event in events:
             slot = slots.get(event.order)
             if isinstance(event, MessageSeen) and slot is not None:
@@ -190,16 +201,15 @@ class Reckoner:
         number = self._calm.get(thread)
         if number is None or matter.pages or matter.ends:
             return False
-        lives = claims_of(window.ledgers[matter.news.account].epochs).lives
+        lives = window.claimed[matter.news.account].now.lives
         return number in lives and matter.news.only_live_on(number, lives[number][0])
 
     async def _reckon(
-        self, before: Coverage | None, coverage: Coverage, matter: Matter, ledger: AccountLedger, reckoned: Reckoned
+        self, before: Coverage | None, coverage: Coverage, matter: Matter, claimed: _Claimed, reckoned: Reckoned
     ) -> None:
         """Take in what came, look at what the store holds around the holes, and see which gaps there are now."""
-        claims = claims_of(ledger.epochs)
-        claims_at = cache(lambda at_ms: claims_of(as_of(ledger.epochs, at_ms)))
-        coverage = reckoning.told(coverage, matter, claims_at)
+        claims = claimed.now
+        coverage = reckoning.told(coverage, matter, claimed.at)
         ranges = [(one.first * SECOND_MS, one.last * SECOND_MS) for one in to_look_at(coverage, claims)]
         around = [*await self._ledger.around(coverage.thread, ranges), Around(inside=matter.held)]
         coverage = reckoning.concluded(coverage, matter, claims, around, self._clock.wall_ms())
@@ -270,13 +280,13 @@ class Reckoner:
         reckoned = Reckoned()
         known = await self._ledger.coverages(wanted)
         accounts = {coverage.account for coverage in known.values()}
-        ledgers = {account: await self._ledger.account_ledger(account) for account in accounts}
+        claimed = {name: _Claimed((await self._ledger.account_ledger(name)).epochs) for name in accounts}
         for thread, before in known.items():
             coverage = before
             for change, _ in wanted[thread]:
                 coverage = change(coverage)
             matter = Matter(News(before.account, before.jid))
-            await self._reckon(before, coverage, matter, ledgers[before.account], reckoned)
+            await self._reckon(before, coverage, matter, claimed[before.account], reckoned)
         return reckoned
 
 
