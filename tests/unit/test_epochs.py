@@ -184,6 +184,18 @@ async def test_rows_of_many_reconnects_are_folded_after_a_day() -> None:
         assert len(await life.rows()) < 60
 
 
+async def test_rows_of_connections_that_never_caught_up_are_dropped_after_a_day() -> None:
+    """They claim nothing, and there may be one every few seconds."""
+    async with a_life() as life:
+        for _ in range(200):
+            await life.becomes(status="connected", caught_up=False)
+            await life.clock.advance(DAY_S / 50)
+            await life.becomes(status="reconnecting")
+        rows = await life.rows()
+        assert len(rows) < 60
+        assert rows[-1].number == 200
+
+
 async def test_an_account_that_is_not_connected_is_not_noted() -> None:
     """Whatever else changes of it."""
     async with a_life() as life:

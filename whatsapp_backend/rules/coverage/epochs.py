@@ -119,10 +119,13 @@ def live_on(epochs: Iterable[Epoch], received_at_ms: int, sent_at_ms: int) -> in
 def folded(epochs: Iterable[Epoch], before_ms: int) -> tuple[Epoch, ...]:
     """Fewer rows that claim the same: of connections long ago between which nothing is missing only one is kept.
 
-    The last two of such a run stay as they are, with the messages that speak for their margins.
+    The last two of such a run stay as they are, with the messages that speak for their margins. Those that never caught
+    up claim nothing.
     """
     kept: list[Epoch] = []
     for epoch in epochs:
+        if kept and kept[-1].caught_up_at_ms is None and kept[-1].opened_at_ms < before_ms:
+            kept.pop()
         if epoch.opened_at_ms < before_ms and len(kept) > _KEPT:
             kept[-3:] = _folded(*kept[-3:])
         kept.append(epoch)
