@@ -485,3 +485,13 @@ async def test_a_message_from_the_future_in_a_history_proves_nothing(world: Worl
     await history(world, rows)
     await world.publish()
     assert max(one.end.second for one in (await coverage(world)).intervals) <= NOW_S
+
+
+async def test_the_word_on_another_conversation_in_an_answer_does_not_count(world: World) -> None:
+    """That nothing older is left there says nothing of the one that was asked for."""
+    gap = await broken(world)
+    asked = Asked(account=ACCOUNT, id="R1", gap=gap, anchor=gap.above, count=50, asked_at_ms=RECEIVED_AT_MS)
+    await world.store.record(LedgerChange(asked=(asked,)))
+    await history(world, [payload("M8", at=second_of(8))], session="R1", chat=BOB, end=1)
+    await world.publish()
+    assert [(left.below, left.above.id) for left in await gaps(world)] == [(gap.below, "M8")]

@@ -34,7 +34,16 @@ from whatsapp_backend.ports import Ledger
 from whatsapp_backend.rules.coverage import reckoning
 from whatsapp_backend.rules.coverage.epochs import Claims, as_of, claims_of
 from whatsapp_backend.rules.coverage.ledger import NO_MORE, to_look_at
-from whatsapp_backend.rules.coverage.news import Carried, News, came_in, chunk_of, of_history, page_in, request_of
+from whatsapp_backend.rules.coverage.news import (
+    Carried,
+    News,
+    came_in,
+    chunk_of,
+    of_history,
+    page_in,
+    request_of,
+    words_on,
+)
 from whatsapp_backend.rules.coverage.pages import page_older, to_the_beginning
 from whatsapp_backend.rules.coverage.reckoning import Matter
 from whatsapp_backend.rules.coverage.shown import coverage_shown
@@ -168,7 +177,7 @@ class Reckoner:
         carried = self._carried.pop((entry.account, end.notice), {})
         asked = window.asked.pop((entry.account, end.session), None) if end.session else None
         if asked is not None:
-            self._answered(asked, end, window, reckoned)
+            self._answered(asked, words_on(end, asked.account, asked.gap.thread), window, reckoned)
             return
         for jid, word in end.ends.items():
             if word == NO_MORE and (told := carried.get(canonical_jid(jid))):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -18,7 +18,7 @@ from whatsapp_backend.rules.coverage.pages import chunk_spans
 from whatsapp_backend.rules.debts import is_owed
 from whatsapp_backend.rules.document_ids import thread_id, thread_path
 from whatsapp_backend.rules.history import HistoryEnd
-from whatsapp_backend.rules.identity import chat_of, is_lid, is_person
+from whatsapp_backend.rules.identity import canonical_jid, chat_of, is_lid, is_person
 from whatsapp_backend.rules.landing import Slot
 from whatsapp_backend.rules.told import ODD, listed, moment_ms
 
@@ -154,12 +154,21 @@ def _told(entry: NewEntry) -> Mapping[str, Any]:
 def _point(row: Any, account: str, thread: str) -> Point | None:
     try:
         at_ms, message_id = moment_ms(row["messageTimestamp"]), row["key"]["id"]
-        here = thread_path(thread_id(account, chat_of(row["key"])))
+        here = may_be_of(account, chat_of(row["key"]), thread)
     except ODD:
         return None
-    # The same person may be told of under the number or a LID.
-    may_be = here == thread or (is_person(here) and is_person(thread) and is_lid(here) is not is_lid(thread))
-    return Point(at_ms, message_id) if may_be and isinstance(message_id, str) and message_id else None
+    return Point(at_ms, message_id) if here and isinstance(message_id, str) and message_id else None
+
+
+def words_on(end: HistoryEnd, account: str, thread: str) -> HistoryEnd:
+    """The end of a history without what it says of other conversations than this thread's."""
+    return replace(end, ends={jid: word for jid, word in end.ends.items() if may_be_of(account, jid, thread)})
+
+
+def may_be_of(account: str, jid: str, thread: str) -> bool:
+    """Whether this may be the thread's conversation: a person may be told of under the number or a LID."""
+    here = thread_path(thread_id(account, canonical_jid(jid)))
+    return here == thread or (is_person(here) and is_person(thread) and is_lid(here) is not is_lid(thread))
 
 
 def chunk_of(account: str, end: HistoryEnd) -> Chunk | None:
