@@ -122,8 +122,8 @@ def test_what_comes_live_belongs_to_the_connection_that_was_caught_up():
 @pytest.mark.parametrize(
     ("ended", "received", "sent"),
     [
-        ({"ending": None, "closed_at_ms": None}, 261, 261),
-        ({"ending": Ending.CRASHED}, 261, 261),
+        ({"ending": None, "closed_at_ms": None}, 381, 381),
+        ({"ending": Ending.CRASHED}, 381, 381),
         ({"ending": Ending.CLOSED, "closed_at_ms": 205_000}, 206, 206),
         ({}, 200, 501),
         ({}, 200, 89),

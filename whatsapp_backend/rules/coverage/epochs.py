@@ -18,8 +18,8 @@ from whatsapp_backend.rules.coverage.intervals import Cover, Range, Span, cover_
 
 MARGIN_MS = 10_000
 """How far our clock and WhatsApp's may be apart."""
-UNHEARD_MS = 60_000
-"""More than passes between two heartbeats."""
+UNHEARD_MS = 3 * 60_000
+"""More than passes between two heartbeats, also where one or two fail."""
 AHEAD_MS = 5 * 60_000
 """How far WhatsApp's clock may be ahead of ours before a time is taken for made up."""
 QUEUED_FOR_S = 14 * 24 * 3600
