@@ -130,6 +130,15 @@ async def test_a_request_of_a_thread_that_is_another_now_is_not_shown(store):
     assert (await store.account_ledger(ANA)).asked == ()
 
 
+async def test_a_request_of_a_thread_that_is_another_now_is_no_new_threads(store):
+    """Whatever the store may use again of what it had of the old one."""
+    one = Asked(account=ANA, id="R1", gap=gap(), anchor=Point(9, "M9"), count=50, asked_at_ms=8)
+    await keep(store, coverages=(coverage(OTHER), coverage()), asked=(one,))
+    await store.advance(Progress(consumer="documents", moved=(Moved(path=THREAD, to=OTHER),)))
+    await keep(store, coverages=(coverage("threads/t3"), coverage()))
+    assert (await store.account_ledger(ANA)).asked == ()
+
+
 async def test_a_coverage_comes_back_as_it_was_given(store):
     await keep(store, coverages=(whole_coverage(), coverage(OTHER)))
     assert await store.coverages([THREAD, "threads/unknown"]) == {THREAD: whole_coverage()}

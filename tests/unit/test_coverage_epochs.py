@@ -129,9 +129,26 @@ def test_rows_can_be_seen_as_they_were():
 
 def test_what_comes_live_belongs_to_the_connection_that_was_caught_up():
     """Also after the last heartbeat before a crash."""
-    rows = [epoch(1, 100, 200), epoch(2, None, 300), epoch(3, 900, 1000)]
-    moments = [50, 100, 210, 300, 899, 900, 5000]
-    assert [epochs.live_on(rows, moment * 1000) for moment in moments] == [None, 1, 1, None, None, 3, 3]
+    crashed = [epoch(1, 100, 200), epoch(2, None, 300), epoch(3, 900, 1000)]
+    rows = [replace(row, ending=Ending.CRASHED) for row in crashed]
+    moments = [50, 100, 210, 300, 899, 900, 1060]
+    assert [epochs.live_on(rows, moment * 1000, moment * 1000) for moment in moments] == [None, 1, 1, None, None, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("ended", "received", "sent"),
+    [
+        ({"ending": None, "closed_at_ms": None}, 381, 381),
+        ({"ending": Ending.CRASHED}, 381, 381),
+        ({"ending": Ending.CLOSED, "closed_at_ms": 205_000}, 206, 206),
+        ({}, 200, 501),
+        ({}, 200, 89),
+    ],
+)
+def test_what_is_not_of_a_connections_time_did_not_come_live_on_it(ended, received, sent):
+    """It came when the connection was over, by a row that could not be written, or was sent at another time."""
+    row = replace(epoch(1, 100, 200), **ended)
+    assert epochs.live_on([row], received * 1000, sent * 1000) is None
 
 
 def test_messages_that_came_live_speak_for_the_margins():

@@ -9,7 +9,7 @@ from typing import Any
 from world import ACCOUNT
 
 from whatsapp_backend.domain.accounts import AccountView
-from whatsapp_backend.domain.coverage import Ending, Epoch
+from whatsapp_backend.domain.coverage import Ending, Epoch, LedgerChange
 from whatsapp_backend.flows.epochs import Epochs
 from whatsapp_backend.testing.fake_clock import FakeClock
 from whatsapp_backend.testing.memory_store import MemoryStore
@@ -152,6 +152,27 @@ async def test_a_disk_that_says_no_costs_nothing_but_time() -> None:
         assert row.caught_up_at_ms is not None
 
 
+async def test_gaps_are_settled_from_rows_that_are_durable() -> None:
+    """Who settles reads another connection's view of the file: too early he would find that nothing more is claimed."""
+    async with a_life() as life:
+        record, told = life.store.record, []
+
+        async def slowly(change: LedgerChange) -> None:
+            await asyncio.sleep(0)
+            told.append(tuple(life.news))
+            await record(change)
+
+        life.store.record = slowly  # type: ignore[method-assign]
+        await life.opens()
+        assert (set(told), len(life.news)) == ({()}, 1)
+        life.store.unwell = "the disk is full"
+        await life.lives(60)
+        assert len(life.news) == 1
+        life.store.unwell = None
+        await life.lives(20)
+        assert len(life.news) == 2
+
+
 async def test_rows_of_many_reconnects_are_folded_after_a_day() -> None:
     """A flapping connection does not grow the ledger for ever."""
     async with a_life() as life:
@@ -161,6 +182,18 @@ async def test_rows_of_many_reconnects_are_folded_after_a_day() -> None:
             await life.becomes(status="reconnecting", caught_up=False)
             await life.clock.advance(5)
         assert len(await life.rows()) < 60
+
+
+async def test_rows_of_connections_that_never_caught_up_are_dropped_after_a_day() -> None:
+    """They claim nothing, and there may be one every few seconds."""
+    async with a_life() as life:
+        for _ in range(200):
+            await life.becomes(status="connected", caught_up=False)
+            await life.clock.advance(DAY_S / 50)
+            await life.becomes(status="reconnecting")
+        rows = await life.rows()
+        assert len(rows) < 60
+        assert rows[-1].number == 200
 
 
 async def test_an_account_that_is_not_connected_is_not_noted() -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from phone import ACCOUNT, ANA, BOB, LIMITS, STEP_S, TIMEOUT_S, Phone, a_phone, job, spacings
+from phone import ACCOUNT, ANA, BOB, LIMITS, STEP_S, TIMEOUT_S, Phone, a_phone, job, path, spacings
 
 from whatsapp_backend.domain.coverage import GapState, LedgerChange, Reason
 from whatsapp_backend.domain.jobs import Kind, Work
@@ -50,6 +50,21 @@ async def test_what_has_been_proven_meanwhile_is_not_asked_for():
         await outage(phone)
         phone._settle = lambda threads: phone.prove(ANA, 35, 39)
         filled = await phone.fill(job(Kind.RECENT_SYNC), RECENT)
+        assert (phone.asked, filled.work, filled.trouble) == ([], Work(), None)
+
+
+async def test_a_thread_that_takes_the_place_of_a_proven_one_is_worked_out_anew_too():
+    async with a_phone() as phone:
+        chats = {path(jid): jid for jid in (ANA, BOB)}
+        for jid in chats.values():
+            await outage(phone, jid)
+
+        async def settle(threads):
+            for thread in threads:
+                await phone.prove(chats[thread], 35, 39)
+
+        phone._settle = settle
+        filled = await phone.fill(job(Kind.RECENT_SYNC), replace(RECENT, threads=1))
         assert (phone.asked, filled.work, filled.trouble) == ([], Work(), None)
 
 

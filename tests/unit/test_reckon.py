@@ -1,11 +1,12 @@
 """What windows mean for the ledger, and what the documents show of it."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
-from world import ACCOUNT, ANA, GROUP, RECEIVED_AT_MS, World, payload, publishing
+from world import ACCOUNT, ANA, BOB, GROUP, RECEIVED_AT_MS, World, payload, publishing
 
 from whatsapp_backend.domain.coverage import (
     BEGINNING,
@@ -13,6 +14,7 @@ from whatsapp_backend.domain.coverage import (
     Asked,
     Asking,
     Coverage,
+    Ending,
     Epoch,
     Gap,
     LedgerChange,
@@ -22,6 +24,7 @@ from whatsapp_backend.domain.coverage import (
     Reason,
 )
 from whatsapp_backend.domain.journal import Commit, NewEntry
+from whatsapp_backend.errors import StoreUnwell
 
 NOW_S = RECEIVED_AT_MS // 1000
 THREAD = f"threads/{ACCOUNT}__{ANA}"
@@ -89,6 +92,15 @@ async def gaps(world: World, thread: str = THREAD) -> list[Gap]:
 def second_of(number: int) -> int:
     """When the messages of `broken` were sent."""
     return NOW_S - 700 + 10 * number if number < 6 else NOW_S - 500 + 20 * number
+
+
+class Killed(Exception):
+    """The process is gone."""
+
+
+def is_unknown(known: Coverage, second: int) -> bool:
+    """Whether this second lies in a gap."""
+    return any(gap.start_ms <= second * 1000 < gap.end_ms for gap in known.gaps)
 
 
 async def broken(world: World) -> Gap:
@@ -329,3 +341,164 @@ async def test_groups_have_coverage_too(world: World) -> None:
     await world.publish()
     (gap,) = (await coverage(world, f"threads/{ACCOUNT}__{GROUP}")).gaps
     assert gap.above.id == "G1"
+
+
+async def test_a_live_message_of_long_before_proves_nothing_of_what_came_after_it(world: World) -> None:
+    """It was sent again, say. Others of its time need not be here."""
+    first = epoch(1, NOW_S - 1000, NOW_S - 500)
+    await epochs(world, first, epoch(2, NOW_S - 300, NOW_S, waited=5, came=2))
+    await comes(world, "M1", NOW_S - 700)
+    await at(world, NOW_S - 100, payload("OLD", at=NOW_S - 450))
+    await comes(world, "M2", NOW_S - 100)
+    await world.publish()
+    assert is_unknown(await coverage(world), NOW_S - 400)
+
+
+async def test_a_live_message_from_the_future_proves_nothing_of_it(world: World) -> None:
+    """We may not be connected when that comes."""
+    first = epoch(1, NOW_S - 4000, NOW_S - 3500)
+    await epochs(world, first)
+    await at(world, NOW_S - 3900, payload("AHEAD", at=NOW_S - 200))
+    await world.publish()
+    await epochs(world, first, epoch(2, NOW_S - 300, NOW_S, waited=5, came=2))
+    await comes(world, "M2", NOW_S - 100)
+    await world.publish()
+    assert is_unknown(await coverage(world), NOW_S - 1000)
+
+
+@pytest.mark.parametrize("ending", [Ending.CLOSED, None])
+async def test_what_comes_on_a_connection_that_is_not_noted_proves_nothing(world: World, ending: Any) -> None:
+    """The disk would not take its row: it is not the one before."""
+    first = replace(epoch(1, NOW_S - 1000, NOW_S - 500), ending=ending, closed_at_ms=ending and (NOW_S - 495) * 1000)
+    await epochs(world, first)
+    await comes(world, "M1", NOW_S - 700)
+    await comes(world, "M2", NOW_S - 100)
+    await world.publish()
+    assert is_unknown(await coverage(world), NOW_S - 300)
+
+
+async def test_a_change_while_its_thread_is_being_settled_is_not_lost(world: World) -> None:
+    """Nor is anybody told so before it is made."""
+    await epochs(world, epoch(1, NOW_S - 1000, NOW_S - 10))
+    await comes(world, "M1", NOW_S - 900)
+    await comes(world, "M2", NOW_S - 100)
+    await world.publish()
+    publisher, around, asked = world.publisher, world.store.around, []
+
+    async def meanwhile(thread: str, ranges: Any) -> Any:
+        if not asked:
+            asked.append(asyncio.ensure_future(publisher.distrust(THREAD)))
+            await asyncio.sleep(0)
+        return await around(thread, ranges)
+
+    world.store.around = meanwhile  # type: ignore[method-assign]
+    async with publishing(publisher):
+        await publisher.settle([THREAD])
+        await asked[0]
+    assert [doubt.reason for doubt in (await coverage(world)).doubts] == [Reason.RESET]
+
+
+async def test_what_is_to_be_settled_outlives_a_disk_that_says_no(world: World) -> None:
+    """It is looked for again."""
+    first = epoch(1, NOW_S - 1000, NOW_S - 500)
+    await epochs(world, first)
+    await comes(world, "M1", NOW_S - 700)
+    await world.publish()
+    await epochs(world, first, epoch(2, NOW_S - 100, NOW_S - 100, waited=None))
+    await comes(world, "M2", NOW_S - 300, origin="offline")
+    await world.publish()
+    await epochs(world, first, epoch(2, NOW_S - 100, NOW_S - 50, waited=1))
+    open_gaps, failed = world.store.open_gaps, []
+
+    async def once(*args: Any, **more: Any) -> Any:
+        if not failed:
+            failed.append(True)
+            raise StoreUnwell("the disk says no")
+        return await open_gaps(*args, **more)
+
+    world.store.open_gaps = once  # type: ignore[method-assign]
+    world.publisher.settle_since(ACCOUNT, first.heard_at_ms)
+    await world.publish(wholly=True)
+    assert await gaps(world) == []
+    assert failed
+
+
+async def test_a_crash_while_two_threads_become_one_hides_no_gap(world: World) -> None:
+    """They are worked out by the next life, though nothing comes."""
+    await comes(world, "L1", NOW_S - 900, chat=LID)
+    await world.publish()
+    await world.mapped(LID, ANA)
+    advance = world.store.advance
+
+    async def dies(progress: Any) -> None:
+        await advance(progress)
+        if progress.moved and progress.moved[0].path.count("/") == 1:
+            raise Killed
+
+    world.store.advance = dies  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        await world.publish(wholly=True)
+    world.store.advance = advance  # type: ignore[method-assign]
+    again = World(world.store, world.documents)
+    await again.publish(wholly=True)
+    assert [(gap.below, gap.above.id) for gap in (await coverage(again)).gaps] == [(None, "L1")]
+
+
+async def test_a_crash_after_landing_hides_no_surprise(world: World) -> None:
+    """That its document is there already does not mean that it was here before."""
+    await epochs(world, epoch(1, NOW_S - 1000, NOW_S - 10))
+    await comes(world, "M1", NOW_S - 900)
+    await comes(world, "M2", NOW_S - 100)
+    await world.publish()
+    await history(world, [payload("LATE", at=NOW_S - 500)])
+    advance = world.store.advance
+
+    async def dies(_: Any) -> None:
+        raise Killed
+
+    world.store.advance = dies  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        await world.publish()
+    world.store.advance = advance  # type: ignore[method-assign]
+    again = World(world.store, world.documents)
+    await again.publish()
+    assert (await coverage(again)).withdrawn == 1
+
+
+async def test_what_comes_live_and_is_told_by_a_history_at_once_is_no_surprise(world: World) -> None:
+    """Both landed together when Firestore was away for a while."""
+    await epochs(world, epoch(1, NOW_S - 1000, NOW_S - 10))
+    await comes(world, "M1", NOW_S - 500)
+    await comes(world, "M2", NOW_S - 400)
+    await history(world, [payload("M2", at=NOW_S - 400), payload("M1", at=NOW_S - 500)])
+    await world.publish()
+    assert (await coverage(world)).withdrawn == 0
+
+
+async def test_what_a_page_tells_of_another_conversation_does_not_count(world: World) -> None:
+    """An old message of it would seem to have met what is below the gap."""
+    gap = await broken(world)
+    asked = Asked(account=ACCOUNT, id="R1", gap=gap, anchor=gap.above, count=50, asked_at_ms=RECEIVED_AT_MS)
+    await world.store.record(LedgerChange(asked=(asked,)))
+    rows = [payload("M8", at=second_of(8)), payload("B1", at=second_of(2), chat=BOB)]
+    await history(world, rows, session="R1")
+    await world.publish()
+    assert [(gap.below, gap.above.id) for gap in await gaps(world)] == [(gap.below, "M8")]
+
+
+async def test_a_message_from_the_future_in_a_history_proves_nothing(world: World) -> None:
+    """A phone with a wrong clock sent it: what comes until then is not here."""
+    rows = [payload("F", at=NOW_S + 10 * 365 * 86_400), payload("H2", at=NOW_S - 5000), payload("H1", at=NOW_S - 6000)]
+    await history(world, rows)
+    await world.publish()
+    assert max(one.end.second for one in (await coverage(world)).intervals) <= NOW_S
+
+
+async def test_the_word_on_another_conversation_in_an_answer_does_not_count(world: World) -> None:
+    """That nothing older is left there says nothing of the one that was asked for."""
+    gap = await broken(world)
+    asked = Asked(account=ACCOUNT, id="R1", gap=gap, anchor=gap.above, count=50, asked_at_ms=RECEIVED_AT_MS)
+    await world.store.record(LedgerChange(asked=(asked,)))
+    await history(world, [payload("M8", at=second_of(8))], session="R1", chat=BOB, end=1)
+    await world.publish()
+    assert [(left.below, left.above.id) for left in await gaps(world)] == [(gap.below, "M8")]

@@ -13,7 +13,7 @@ import structlog
 
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.domain.accounts import AccountView
-from whatsapp_backend.domain.coverage import Epoch, LedgerChange
+from whatsapp_backend.domain.coverage import ENDLESS_MS, Epoch, LedgerChange
 from whatsapp_backend.errors import BridgeGone, CommandFailed, CommandTimedOut, StoreUnwell
 from whatsapp_backend.ports import Gateway, Ledger
 from whatsapp_backend.rules.coverage import epochs as rules
@@ -47,6 +47,8 @@ class Epochs:
         self._rows: dict[str, tuple[Epoch, ...]] = {}
         self._views: dict[str, AccountView] = {}
         self._unwritten: dict[tuple[str, int], Epoch] = {}
+        self._news: dict[str, int] = {}
+        """By account, since when more is claimed; told when the rows that claim it are durable."""
         self._settled: set[str] = set()
         """Accounts whose connection has lived long enough to claim something, and that was told."""
 
@@ -133,7 +135,7 @@ class Epochs:
             log.warning("offline_messages_missing", account=account, announced=row.announced, missing=lost)
         if row.announced is None:
             log.info("offline_messages_not_announced", account=account)
-        self._on_news(account, self._since(account))
+        self._note_news(account, self._since(account))
 
     def _lives(self, account: str) -> None:
         """Once, when the connection has lived long enough to claim something."""
@@ -141,16 +143,20 @@ class Epochs:
         if account in self._settled or row.number not in rules.claims_of(self._rows[account]).lives:
             return
         self._settled.add(account)
-        self._on_news(account, self._since(account))
+        self._note_news(account, self._since(account))
 
     def _since(self, account: str) -> int:
         """Before this moment nothing is claimed that was not before the open connection."""
         ended = [row for row in self._rows[account][:-1] if row.caught_up_at_ms is not None]
         return max(0, ended[-1].heard_at_ms - _SLACK_MS) if ended else 0
 
+    def _note_news(self, account: str, since_ms: int) -> None:
+        self._news[account] = min(since_ms, self._news.get(account, ENDLESS_MS))
+
     async def _write(self, gone: tuple[Epoch, ...] = ()) -> None:
         """Write what is not written yet. What fails is written with the next change, and claims nothing until then."""
         rows, self._unwritten = self._unwritten, {}
+        news, self._news = self._news, {}
         if not rows and not gone:
             return
         try:
@@ -158,3 +164,8 @@ class Epochs:
         except StoreUnwell as error:
             log.warning("epochs_wait_for_the_store", reason=str(error))
             self._unwritten = {**rows, **self._unwritten}
+            for account, since_ms in news.items():
+                self._note_news(account, since_ms)
+            return
+        for account, since_ms in news.items():
+            self._on_news(account, since_ms)

@@ -161,10 +161,7 @@ class Filler:
         """Do what the job wants, as far as the limits go. `note` is told after every request."""
         run = self._run(job, limits, note)
         try:
-            gaps = await self._wanted(run)
-            if gaps:
-                await self._settle({gap.thread for gap in gaps})
-                gaps = await self._wanted(run)
+            gaps = await self._settled(run)
             if job.dry_run:
                 return Filled(plan=filling.plan_of(gaps, page=limits.page, thread=limits.thread))
             await self._renew(run, gaps)
@@ -201,6 +198,17 @@ class Filler:
             (gap for gap in gaps if run.scope.has(filling.renewed(gap, now_ms) if run.scope.again else gap, now_ms)),
             run.threads,
         )
+
+    async def _settled(self, run: _Run) -> list[Gap]:
+        """The same when their threads, and those that take the place of what turned out to be closed, have been worked
+        out anew."""
+        gaps = await self._wanted(run)
+        settled: set[str] = set()
+        while new := {gap.thread for gap in gaps} - settled:
+            await self._settle(new)
+            settled |= new
+            gaps = await self._wanted(run)
+        return gaps
 
     async def _known(self, run: _Run, now_ms: int) -> list[Gap]:
         if run.job.bounds.chats:

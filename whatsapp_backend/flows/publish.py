@@ -126,7 +126,7 @@ class Publisher:
             lander=lander,
             windows=self._windows,
             ledger=ledger,
-            settle=self._reckoner.want,
+            settle=self._settled,
             keep=self._keep,
             consumer=CONSUMER,
         )
@@ -297,7 +297,7 @@ class Publisher:
     async def distrust(self, thread: str) -> None:
         """Believe nothing of what is known of a thread until now: an operator says so."""
         now_ms = self._clock.wall_ms()
-        changed = self._reckoner.change(thread, lambda coverage: reset(coverage, now_ms))
+        changed = self._reckoner.want([thread], lambda coverage: reset(coverage, now_ms))
         self._wake.set()
         await changed
 
@@ -305,9 +305,12 @@ class Publisher:
         """A message that is owed will never come."""
         message_id = str(orjson.loads(debt.key)["id"])
         thread = "/".join(debt.path.split("/")[:2])
-        changed = self._reckoner.change(thread, lambda coverage: forgiven(coverage, message_id))
+        changed = self._reckoner.want([thread], lambda coverage: forgiven(coverage, message_id))
         self._wake.set()
         await changed
+
+    async def _settled(self, threads: Sequence[str]) -> None:
+        await self._reckoned(await self._reckoner.settled(threads))
 
     async def _reckoned(self, reckoned: Reckoned) -> None:
         progress = await self._windows.progress_of(

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import islice
 
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.domain.coverage import (
@@ -21,6 +22,7 @@ from whatsapp_backend.domain.coverage import (
     Around,
     Asked,
     Coverage,
+    Epoch,
     LedgerChange,
 )
 from whatsapp_backend.domain.events import PARTS, Event, MessageSeen
@@ -31,7 +33,16 @@ from whatsapp_backend.ports import Ledger
 from whatsapp_backend.rules.coverage import reckoning
 from whatsapp_backend.rules.coverage.epochs import Claims, as_of, claims_of
 from whatsapp_backend.rules.coverage.ledger import NO_MORE, to_look_at
-from whatsapp_backend.rules.coverage.news import Carried, News, came_in, chunk_of, of_history, page_in
+from whatsapp_backend.rules.coverage.news import (
+    Carried,
+    News,
+    came_in,
+    chunk_of,
+    of_history,
+    page_in,
+    request_of,
+    words_on,
+)
 from whatsapp_backend.rules.coverage.pages import page_older, to_the_beginning
 from whatsapp_backend.rules.coverage.reckoning import Matter
 from whatsapp_backend.rules.coverage.shown import coverage_shown
@@ -43,6 +54,10 @@ _AT_ONCE = 200
 """Threads that are settled in one step: new messages wait no longer than that takes."""
 _ALL = 10_000
 _CALM = 10_000
+
+_Change = Callable[[Coverage], Coverage]
+_Wish = tuple[_Change, asyncio.Future[None]]
+"""How to change what is known of a thread, and whom to tell when that is durable."""
 
 
 @dataclass(slots=True)
@@ -58,11 +73,20 @@ class Reckoned:
         self.change = replace(self.change, **{name: (*getattr(self.change, name), *new) for name, new in more.items()})
 
 
+class _Claimed:
+    """What an account's epochs claim, now and as of a moment: worked out once for all of its threads."""
+
+    def __init__(self, epochs: Sequence[Epoch]) -> None:
+        self.now = claims_of(epochs)
+        self.at = cache(lambda at_ms: claims_of(as_of(epochs, at_ms)))
+
+
 @dataclass(slots=True)
 class _Window:
     """A window, by what it is about."""
 
     ledgers: Mapping[str, AccountLedger]
+    claimed: Mapping[str, _Claimed]
     matters: dict[str, Matter]
     asked: dict[tuple[str, str], Asked]
     rows: dict[int, list[MessageSeen]]
@@ -86,9 +110,8 @@ class Reckoner:
         """By request, how many messages came for it, and how many of them were new."""
         self._calm: dict[str, int] = {}
         """Threads whose newest message came live, with the connection: what comes on it later changes nothing."""
-        self._wanted: dict[str, list[asyncio.Future[None]]] = {}
+        self._wanted: dict[str, list[_Wish]] = {}
         self._since: dict[str, int] = {}
-        self._changes: dict[str, list[Callable[[Coverage], Coverage]]] = {}
 
     # -- Windows ---------------------------------------------------------------------------------------------------
 
@@ -111,7 +134,7 @@ class Reckoner:
             before = known.get(thread)
             new = Coverage(account=matter.news.account, thread=thread, jid=matter.news.jid)
             if before or matter.held:
-                await self._reckon(before, before or new, matter, window.ledgers[new.account], reckoned)
+                await self._reckon(before, before or new, matter, window.claimed[new.account], reckoned)
         for matter in window.matters.values():
             reckoned.add(held=matter.held)
         return reckoned
@@ -123,7 +146,8 @@ class Reckoner:
         epochs = {name: ledger.epochs for name, ledger in ledgers.items()}
         matters = {thread: Matter(news) for thread, news in came_in(events, by_seq, slots, epochs).items()}
         asked = {(name, one.id): one for name, ledger in ledgers.items() for one in ledger.asked}
-        window = _Window(ledgers, matters, asked, defaultdict(list), defaultdict(int))
+        claimed = {name: _Claimed(rows) for name, rows in epochs.items()}
+        window = _Window(ledgers, claimed, matters, asked, defaultdict(list), defaultdict(int))
         for event in events:
             slot = slots.get(event.order)
             if isinstance(event, MessageSeen) and slot is not None:
@@ -133,9 +157,10 @@ class Reckoner:
 
     def _record(self, entry: Entry, window: _Window) -> None:
         """A record of a history: a page that was asked for, or a piece that the phone sent by itself."""
-        request, page = page_in(entry.new) if entry.new.origin == "ondemand" else (None, ())
+        request = request_of(entry.new) if entry.new.origin == "ondemand" else None
         asked = window.asked.get((entry.account, request)) if request else None
         if asked is not None:
+            page = page_in(entry.new, asked.account, asked.gap.thread)
             older = asked.older + len(page_older(page, asked.anchor))
             window.asked[asked.account, asked.id] = replace(asked, older=older)
             fetched, stored = self._came.get(asked.id, (0, 0))
@@ -151,7 +176,7 @@ class Reckoner:
         carried = self._carried.pop((entry.account, end.notice), {})
         asked = window.asked.pop((entry.account, end.session), None) if end.session else None
         if asked is not None:
-            self._answered(asked, end, window, reckoned)
+            self._answered(asked, words_on(end, asked.account, asked.gap.thread), window, reckoned)
             return
         for jid, word in end.ends.items():
             if word == NO_MORE and (told := carried.get(canonical_jid(jid))):
@@ -184,16 +209,15 @@ class Reckoner:
         number = self._calm.get(thread)
         if number is None or matter.pages or matter.ends:
             return False
-        lives = claims_of(window.ledgers[matter.news.account].epochs).lives
+        lives = window.claimed[matter.news.account].now.lives
         return number in lives and matter.news.only_live_on(number, lives[number][0])
 
     async def _reckon(
-        self, before: Coverage | None, coverage: Coverage, matter: Matter, ledger: AccountLedger, reckoned: Reckoned
+        self, before: Coverage | None, coverage: Coverage, matter: Matter, claimed: _Claimed, reckoned: Reckoned
     ) -> None:
         """Take in what came, look at what the store holds around the holes, and see which gaps there are now."""
-        claims = claims_of(ledger.epochs)
-        claims_at = cache(lambda at_ms: claims_of(as_of(ledger.epochs, at_ms)))
-        coverage = reckoning.told(coverage, matter, claims_at)
+        claims = claimed.now
+        coverage = reckoning.told(coverage, matter, claimed.at)
         ranges = [(one.first * SECOND_MS, one.last * SECOND_MS) for one in to_look_at(coverage, claims)]
         around = [*await self._ledger.around(coverage.thread, ranges), Around(inside=matter.held)]
         coverage = reckoning.concluded(coverage, matter, claims, around, self._clock.wall_ms())
@@ -217,22 +241,18 @@ class Reckoner:
 
     # -- Beside windows --------------------------------------------------------------------------------------------
 
-    def want(self, threads: Iterable[str]) -> Awaitable[object]:
-        """Work out the gaps of these threads anew. What is returned is done when that is durable."""
+    def want(self, threads: Iterable[str], change: _Change | None = None) -> Awaitable[object]:
+        """Work out the gaps of these threads anew, where anything is known of them; after a change of that. What is
+        returned is done when that is durable."""
         done: list[asyncio.Future[None]] = []
         for thread in threads:
             done.append(asyncio.get_running_loop().create_future())
-            self._wanted.setdefault(thread, []).append(done[-1])
+            self._wanted.setdefault(thread, []).append((change or _as_it_is, done[-1]))
         return asyncio.gather(*done)
 
     def want_since(self, account: str, since_ms: int) -> None:
         """The same for all threads of an account with a gap that has a message after this moment above it."""
         self._since[account] = min(since_ms, self._since.get(account, since_ms))
-
-    def change(self, thread: str, how: Callable[[Coverage], Coverage]) -> Awaitable[object]:
-        """Change what is known of a thread, where anything is."""
-        self._changes.setdefault(thread, []).append(how)
-        return self.want([thread])
 
     @property
     def waiting(self) -> bool:
@@ -242,28 +262,41 @@ class Reckoner:
     async def step(self, keep: Callable[[Reckoned], Awaitable[None]]) -> bool:
         """Do some of it. False when nothing is left."""
         while self._since:
-            account, since_ms = self._since.popitem()
+            account, since_ms = next(iter(self._since.items()))
             for gap in await self._ledger.open_gaps(account, limit=_ALL, above=(since_ms, ENDLESS_MS)):
                 self._wanted.setdefault(gap.thread, [])
-        threads = list(self._wanted)[:_AT_ONCE]
-        if threads:
-            await keep(await self._settled(threads))
-            for thread in threads:
-                self._changes.pop(thread, None)
-                for done in self._wanted.pop(thread):
+            if self._since[account] == since_ms:  # else more was wanted meanwhile
+                del self._since[account]
+        # What is wanted meanwhile comes next: its thread, or what the connections claim, was looked at before.
+        wanted = {thread: tuple(self._wanted[thread]) for thread in islice(self._wanted, _AT_ONCE)}
+        if wanted:
+            await keep(await self._settled(wanted))
+            for thread, wishes in wanted.items():
+                if left := self._wanted.pop(thread)[len(wishes) :]:
+                    self._wanted[thread] = left
+                for _, done in wishes:
                     if not done.done():  # whoever waited may have gone
                         done.set_result(None)
         return self.waiting
 
-    async def _settled(self, threads: Sequence[str]) -> Reckoned:
+    async def settled(self, threads: Iterable[str]) -> Reckoned:
+        """What working out the gaps of these threads anew comes to. To be kept by the publisher's loop before anything
+        else is reckoned."""
+        return await self._settled(dict.fromkeys(threads, ()))
+
+    async def _settled(self, wanted: Mapping[str, Sequence[_Wish]]) -> Reckoned:
         reckoned = Reckoned()
-        known = await self._ledger.coverages(threads)
+        known = await self._ledger.coverages(wanted)
         accounts = {coverage.account for coverage in known.values()}
-        ledgers = {account: await self._ledger.account_ledger(account) for account in accounts}
+        claimed = {name: _Claimed((await self._ledger.account_ledger(name)).epochs) for name in accounts}
         for thread, before in known.items():
             coverage = before
-            for change in self._changes.get(thread, ()):
+            for change, _ in wanted[thread]:
                 coverage = change(coverage)
             matter = Matter(News(before.account, before.jid))
-            await self._reckon(before, coverage, matter, ledgers[before.account], reckoned)
+            await self._reckon(before, coverage, matter, claimed[before.account], reckoned)
         return reckoned
+
+
+def _as_it_is(coverage: Coverage) -> Coverage:
+    return coverage

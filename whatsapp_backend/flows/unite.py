@@ -44,7 +44,7 @@ class Unite:
         lander: Lander,
         windows: WindowLander,
         ledger: Ledger,
-        settle: Callable[[Iterable[str]], object],
+        settle: Callable[[Sequence[str]], Awaitable[None]],
         keep: Callable[[Progress], Awaitable[None]],
         consumer: str,
     ) -> None:
@@ -67,18 +67,28 @@ class Unite:
         """Do some of it. False when nothing is left."""
         if not self.waiting:
             return False
-        budget = _DOCUMENTS
         todo = await self._identities.ununited(_PEOPLE)
-        for alias in await self._to_numbers(todo):
+        done = await self._some_of(await self._to_numbers(todo))
+        if done:
+            # The gaps first: nobody would look for them again after a crash in between.
+            await self._settle([thread_path(thread_id(alias.account, alias.pn)) for alias in done])
+            await self._keep(Progress(consumer=self._consumer, united=tuple(done)))
+        self.waiting = len(todo) == _PEOPLE or len(done) < len(todo)
+        return self.waiting
+
+    async def _some_of(self, todo: Iterable[Alias]) -> list[Alias]:
+        """Those of these of whom nothing is left, after some of the work."""
+        budget, done = _DOCUMENTS, []
+        for alias in todo:
             rows = await self._identities.nameless(alias.account, alias.lid, budget)
             if rows:
                 await self._move(alias, rows)
             budget -= len(rows)
             if budget <= 0:
-                return True
+                break
             await self._finish(alias)
-        self.waiting = len(todo) == _PEOPLE
-        return self.waiting
+            done.append(alias)
+        return done
 
     async def _move(self, alias: Alias, rows: Sequence[Nameless]) -> None:
         """The documents at these paths, with the number in place of the LID."""
@@ -136,7 +146,7 @@ class Unite:
         return states
 
     async def _finish(self, alias: Alias) -> None:
-        """The thread and the contact under the LID; then nothing is left of it."""
+        """The thread and the contact under the LID; then nothing is left of it. Done again it changes nothing."""
         old, new = (thread_path(thread_id(alias.account, jid)) for jid in (alias.lid, alias.pn))
         person = contact_path(alias.account, alias.lid)
         found = await self._mirror.gathered([old, person])
@@ -158,10 +168,8 @@ class Unite:
                 ledger=LedgerChange(coverages=covered),
                 moved=(Moved(path=old, to=new),) if redirected or covered else (),
                 read=tuple((new, threads.loaded(row.state).read_at_ms) for row in rows if row.path == new),
-                united=(alias,),
             )
         )
-        self._settle([new])
 
     async def _covered(self, alias: Alias, old: str, new: str) -> tuple[Coverage, ...]:
         """What is known of the history of both threads together."""

@@ -60,6 +60,9 @@ class Slot:
     """The document that `base` was read from; it may lack fields that `base` has, or spell them differently."""
     updated_at_ns: int | None = None
     must_read: bool = False
+    known: bool = False
+    """Whether the mirror knew the document. One that it did not know may be there all the same: a crash kept it from
+    being remembered, or others wrote it."""
     before: MessageState | None = None
     """What the mirror knew of the document. Where it was `read`, our own write may be in it already, and the answer to
     that have been lost.
@@ -188,6 +191,7 @@ def _slot(one: Arrival, mirrored: Mirrored | None, waited: Waiting | None) -> Sl
         sender_lid=one.sender_lid,
         waited=waited,
         waits=one.waits,
+        known=mirrored is not None,
     )
     if waited is not None:
         slot.incoming = messages.merged(slot.incoming, messages.loaded(waited.state))

@@ -145,6 +145,7 @@ class MemoryLedger:
         for at, one in self._held.pop(moved.path, {}).items():
             self._held[moved.to].setdefault(at, replace(one, thread=moved.to, chat=one.chat or jid))
         self._gaps = {key: gap for key, gap in self._gaps.items() if key[0] != moved.path}
+        self._requests = {key: one for key, one in self._requests.items() if one.gap.thread != moved.path}
 
     def _forget_gaps(self, before_ms: int) -> None:
         self._gaps = {

@@ -42,7 +42,7 @@ _SET_HELD = (
     "SELECT id, ?, ?, ?, ?, ? FROM coverage WHERE thread = ?"
 )
 _CLEAR = tuple(f"DELETE FROM {table} WHERE coverage = ?" for table in ("interval", "doubt", "owed"))
-_FORGET = (*_CLEAR, *(f"DELETE FROM {table} WHERE coverage = ?" for table in ("gap", "held")))
+_FORGET = (*_CLEAR, *(f"DELETE FROM {table} WHERE coverage = ?" for table in ("gap", "held", "asked")))
 _DROP = "DELETE FROM coverage WHERE id = ?"
 _MOVE = "UPDATE OR IGNORE held SET coverage = ?, chat = coalesce(chat, ?) WHERE coverage = ?"
 

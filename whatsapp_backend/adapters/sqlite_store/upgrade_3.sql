@@ -1,3 +1,6 @@
+-- How many gaps of an account are in which state is asked for with every window.
+CREATE INDEX gap_state ON gap (account, state);
+
 -- A request to the phone and the gap it was for, as it was then. Kept before it is sent: its answer may come days later.
 CREATE TABLE asked (
     account TEXT NOT NULL,

@@ -18,6 +18,10 @@ from whatsapp_backend.rules.coverage.intervals import Cover, Range, Span, cover_
 
 MARGIN_MS = 10_000
 """How far our clock and WhatsApp's may be apart."""
+UNHEARD_MS = 3 * 60_000
+"""More than passes between two heartbeats, also where one or two fail."""
+AHEAD_MS = 5 * 60_000
+"""How far WhatsApp's clock may be ahead of ours before a time is taken for made up."""
 QUEUED_FOR_S = 14 * 24 * 3600
 """What waited longer than this the server may have thrown away."""
 
@@ -94,25 +98,34 @@ def _as_of(epoch: Epoch, at_ms: int) -> Epoch:
     return replace(epoch, caught_up_at_ms=caught_up_at_ms, heard_at_ms=min(epoch.heard_at_ms, at_ms))
 
 
-def live_on(epochs: Iterable[Epoch], received_at_ms: int) -> int | None:
+def live_on(epochs: Iterable[Epoch], received_at_ms: int, sent_at_ms: int) -> int | None:
     """The number of the caught-up connection on which something came live at this moment.
 
-    It may have come after the last sign of life that was noted, when a crash kept later ones from being noted.
+    It may have come after the last sign of life that was noted, when a crash kept later ones from being noted. But one
+    that came long after that, or after the end, came on a connection whose row the disk would not take. And what was
+    sent before the connection had caught up, or after it came, is not of its time: what is in between need not be here.
     """
     rows = [epoch for epoch in epochs if epoch.opened_at_ms <= received_at_ms]
     last = rows[-1] if rows else None
     if last is None or last.caught_up_at_ms is None or last.caught_up_at_ms > received_at_ms:
         return None
-    return last.number
+    ended_ms = last.closed_at_ms if last.ending is Ending.CLOSED else None
+    if received_at_ms > (last.heard_at_ms + UNHEARD_MS if ended_ms is None else ended_ms):
+        return None
+    is_of_its_time = last.caught_up_at_ms - MARGIN_MS <= sent_at_ms <= received_at_ms + AHEAD_MS
+    return last.number if is_of_its_time else None
 
 
 def folded(epochs: Iterable[Epoch], before_ms: int) -> tuple[Epoch, ...]:
     """Fewer rows that claim the same: of connections long ago between which nothing is missing only one is kept.
 
-    The last two of such a run stay as they are, with the messages that speak for their margins.
+    The last two of such a run stay as they are, with the messages that speak for their margins. Those that never caught
+    up claim nothing.
     """
     kept: list[Epoch] = []
     for epoch in epochs:
+        if kept and kept[-1].caught_up_at_ms is None and kept[-1].opened_at_ms < before_ms:
+            kept.pop()
         if epoch.opened_at_ms < before_ms and len(kept) > _KEPT:
             kept[-3:] = _folded(*kept[-3:])
         kept.append(epoch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -18,7 +18,7 @@ from whatsapp_backend.rules.coverage.pages import chunk_spans
 from whatsapp_backend.rules.debts import is_owed
 from whatsapp_backend.rules.document_ids import thread_id, thread_path
 from whatsapp_backend.rules.history import HistoryEnd
-from whatsapp_backend.rules.identity import is_person
+from whatsapp_backend.rules.identity import canonical_jid, chat_of, is_lid, is_person
 from whatsapp_backend.rules.landing import Slot
 from whatsapp_backend.rules.told import ODD, listed, moment_ms
 
@@ -29,7 +29,7 @@ _NO_MESSAGES = frozenset({"event", "call", NOTHING})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Came:
-    """A message that arrived. `new`: nothing was known of it before."""
+    """A message that arrived. `new`: nothing was known of it before, nor has it just come another way."""
 
     held: Held
     received_at_ms: int
@@ -67,6 +67,7 @@ def came_in(
 ) -> dict[str, News]:
     """By thread, what landed. `slots` are by the orders of what is in them: what did not land is not there."""
     news: dict[str, News] = {}
+    seen: set[str] = set()
     for event in events:
         slot = slots.get(event.order)
         if slot is None or not isinstance(event, MessageSeen | Owed) or not has_archive(event.client_jid):
@@ -81,9 +82,12 @@ def came_in(
             of_thread.paid.add(event.message_id)
         if _counts(event):
             received_at_ms = entries[event.order // PARTS].new.received_at_ms
-            epoch = live_on(epochs[event.account], received_at_ms) if event.origin in _WITH_US else None
+            rows = epochs[event.account] if event.origin in _WITH_US else ()
+            epoch = live_on(rows, received_at_ms, event.sent_at_ms)
             held = held_of(event, thread, epoch)
-            of_thread.came.append(Came(held=held, received_at_ms=received_at_ms, new=slot.base is None))
+            new = not slot.known and slot.path not in seen
+            seen.add(slot.path)
+            of_thread.came.append(Came(held=held, received_at_ms=received_at_ms, new=new))
     return news
 
 
@@ -114,7 +118,7 @@ def of_history(events: Iterable[MessageSeen], carried: Carried) -> Iterator[tupl
     """What one record of a history proves, with a message of the thread. A chat goes on where it was cut: `carried`."""
     chats: dict[str, list[MessageSeen]] = defaultdict(list)
     for event in events:
-        if has_archive(event.client_jid):
+        if has_archive(event.client_jid) and event.activity_at_ms is None:
             chats[str(event.key["remoteJid"])].append(event)
     for jid, rows in chats.items():
         thread = thread_path(thread_id(rows[0].account, rows[0].client_jid))
@@ -125,25 +129,46 @@ def of_history(events: Iterable[MessageSeen], carried: Carried) -> Iterator[tupl
         carried[jid] = (thread, points[-1])
 
 
-def page_in(entry: NewEntry) -> tuple[str | None, tuple[Point, ...]]:
-    """Which request a record of history answers, and all of its messages, oldest first. Never raises."""
-    try:
-        payload = orjson.loads(entry.payload or b"")
-        session, rows = payload.get("session"), listed(payload, "messages")
-    except ODD:
-        return None, ()
-    points = [point for row in rows if (point := _point(row))]
+def request_of(entry: NewEntry) -> str | None:
+    """Which request a record of history answers. Never raises."""
+    session = _told(entry).get("session")
+    return session if isinstance(session, str) else None
+
+
+def page_in(entry: NewEntry, account: str, thread: str) -> tuple[Point, ...]:
+    """All messages of a record of history that may be of this thread, oldest first. Never raises."""
+    points = [point for row in listed(_told(entry), "messages") if (point := _point(row, account, thread))]
     if len(points) > 1 and points[0].second >= points[-1].second:
         points.reverse()  # the phone tells of its newest first
-    return session if isinstance(session, str) else None, tuple(points)
+    return tuple(points)
 
 
-def _point(row: Any) -> Point | None:
+def _told(entry: NewEntry) -> Mapping[str, Any]:
+    try:
+        payload = orjson.loads(entry.payload or b"")
+    except ODD:
+        return {}
+    return payload if isinstance(payload, Mapping) else {}
+
+
+def _point(row: Any, account: str, thread: str) -> Point | None:
     try:
         at_ms, message_id = moment_ms(row["messageTimestamp"]), row["key"]["id"]
+        here = may_be_of(account, chat_of(row["key"]), thread)
     except ODD:
         return None
-    return Point(at_ms, message_id) if isinstance(message_id, str) and message_id else None
+    return Point(at_ms, message_id) if here and isinstance(message_id, str) and message_id else None
+
+
+def words_on(end: HistoryEnd, account: str, thread: str) -> HistoryEnd:
+    """The end of a history without what it says of other conversations than this thread's."""
+    return replace(end, ends={jid: word for jid, word in end.ends.items() if may_be_of(account, jid, thread)})
+
+
+def may_be_of(account: str, jid: str, thread: str) -> bool:
+    """Whether this may be the thread's conversation: a person may be told of under the number or a LID."""
+    here = thread_path(thread_id(account, canonical_jid(jid)))
+    return here == thread or (is_person(here) and is_person(thread) and is_lid(here) is not is_lid(thread))
 
 
 def chunk_of(account: str, end: HistoryEnd) -> Chunk | None:
