@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from google.cloud.firestore import AsyncClient
 from missing import Missing, now_s, proves, row
-from whole import ANA, RealDaemon
+from whole import ANA, RealDaemon, until
 
 from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
 
@@ -97,6 +97,41 @@ async def test_after_one_recent_sync_what_was_missed_is_there_and_the_gap_is_clo
     lost = (await shop.daemon.get(f"/api/whatsapp/gaps/{shop.account}"))["announced"]["lostOffline"][0]
     assert (lost["announced"], lost["received"], lost["lost"]) == (3, 0, 3)
     assert (await shop.says_at_its_end())["lastRecentSyncResult"]["ok"] is True
+
+
+async def test_what_came_live_is_proven_by_its_connection_and_only_what_was_missed_is_asked_for(shop: Shop) -> None:
+    """Our clock is not WhatsApp's, so a connection proves nothing before it has lived for a while."""
+    shop.start_s = now_s() - STEP_S
+    await shop.store(shop.rows(range(-40, 1)))
+    await shop.send("M1")
+
+    async def proves_something() -> bool:
+        return any(one["proof"] == "live" for one in (await shop.known()).get("claimed", []))
+
+    await shop.lands({"M1"})
+    await until(proves_something)
+    for number in range(2, 6):
+        await shop.send(f"M{number}")
+    await shop.lands({f"M{n}" for n in HELD})
+    await shop.cut()
+    for number in MISSED:
+        await shop.send(f"M{number}")
+    await shop.lose("M6", "M7", "M8")
+    async with shop.reconnecting():
+        later_s = now_s()
+        for number in LATER:
+            await shop.send(f"M{number}", time=later_s + number)  # not in one second: it would be asked for by itself
+        await shop.lands({"M9", "M10"})
+    job = await shop.run_ended("recent-sync")
+    await shop.all_ten()
+    assert (job["state"], job["progress"]["requests"], job["progress"]["gapsClosed"]) == ("done", 1, 1)
+    assert shop.anchors() == ["M10"]
+    known = await shop.known()
+    assert [gap["reason"] for gap in known["gaps"]] == ["before"]
+    assert known["withdrawn"] == 0
+    times = await shop.archive()
+    (covered,) = known["covered"]
+    assert covered["fromMs"] <= (times["M1"] + 1) * 1000 and covered["untilMs"] == times["M10"] * 1000
 
 
 @pytest.mark.parametrize("shop", [{"RECENT_SYNC_MAX_MESSAGES_PER_THREAD": "2"}], indirect=True)
