@@ -16,7 +16,7 @@ FLUTTER_DIR := tests/flutter
 FLUTTER_MODULES := $(FLUTTER_DIR)/node_modules/.package-lock.json
 RUN := .venv/bin/whatsapp-backend
 
-.PHONY: help setup setup-tests demo demo-once serve test proof check bench docs lock jdk emulator orders fuzz clean need-python need-node need-java
+.PHONY: help setup setup-tests demo demo-once serve test proof check bench docs lock jdk emulator orders holes fuzz clean need-python need-node need-java
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ emulator: setup need-java ## Say where the Firestore emulator is, or how to get 
 
 orders: setup ## Apply a conversation in a thousand orders: ORDERS=1000 SEED=1
 	@ORDERS=$${ORDERS:-1000} ORDERS_SEED=$${SEED:-1} .venv/bin/pytest -q -n 0 tests/property/test_conversation_orders.py
+
+holes: setup need-java ## Cut holes into a phone's archive, with crashes and silence: HOLES=20 SEED=1
+	@HOLES=$${HOLES:-20} SEED=$${SEED:-1} .venv/bin/pytest -q -n 0 -p no:randomly tests/integration/test_many_holes.py
 
 fuzz: setup ## Feed it what is wrong until Ctrl-C; SEED=… tries one round again
 	@.venv/bin/python tests/property/fuzzing.py $${SEED:-}
