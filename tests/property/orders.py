@@ -87,7 +87,8 @@ def canonical(world: World) -> dict[str, dict[str, Any]]:
     """What must be equal: everything but the server's times, what is left of threads that lead elsewhere, and what is
     proven of a thread's history: that depends on how it came.
 
-    That a name was told once more is not worth a write: the clocks of threads and contacts are those of the mirror.
+    That a name was told once more is not worth a write: the clocks of threads and contacts are those of the mirror. How
+    often a thread went back to an earlier message is a matter of the order, too.
     """
     documents = world.documents.documents
     left = {path for path, document in documents.items() if document.fields.get("redirectTo")}
@@ -98,7 +99,8 @@ def canonical(world: World) -> dict[str, dict[str, Any]]:
     }
     for path, row in world.store._gathered.items():
         if path in told:
-            told[path]["clocks"] = gathering.fields_of(row)["clocks"]
+            clocks = gathering.fields_of(row)["clocks"]
+            told[path]["clocks"] = {name: clock for name, clock in clocks.items() if name != "anew"}
     return told
 
 

@@ -96,6 +96,51 @@ async def test_what_was_taken_back_stays_so_beside_another_writer(world: World) 
     assert (world.thread()["lastMessageId"], world.thread()["archived"]) == ("M0", True)
 
 
+def changed_by_another(world: World, **fields: Any) -> None:
+    """Somebody else writes the thread's document."""
+    there = world.documents.documents[THREAD]
+    changed = replace(there, fields={**there.fields, **fields}, updated_at_ns=there.updated_at_ns + 1000)
+    world.documents.documents[THREAD] = changed
+
+
+async def test_a_thread_that_once_went_back_does_not_drop_what_another_writer_knows_later(world: World) -> None:
+    """Only what we had taken back and what still stood there is dropped, once."""
+    await world.journal(payload("M0"))
+    await world.journal(owed("P1"), kind="debt")
+    await world.publish()
+    assert "anew" not in world.thread()["clocks"]
+    await world.journal(react("👍", id="P1"), origin="resend")
+    await world.publish()
+    assert (world.thread()["lastMessageId"], world.thread()["clocks"]["anew"]) == ("M0", 1)
+    for number in (1, 2):
+        newest = {"lastMessageId": f"X{number}", "lastMessageAtMs": (AT + 900 * number) * 1000}
+        changed_by_another(world, **newest, lastMessagePreview="of another instance")
+        await world.journal(payload(f"M{number}", at=AT + 300 + number))
+        await world.publish()
+        assert (world.thread()["lastMessageId"], world.thread()["clocks"]["anew"]) == (f"X{number}", 1)
+
+
+async def test_a_daemon_that_forgot_everything_takes_back_what_stands_in_the_document(world: World) -> None:
+    """Whatever its count says of what an earlier state directory took back."""
+    await world.journal(payload("M0"))
+    await world.journal(owed("P1"), kind="debt")
+    await world.publish()
+    await world.journal(react("👍", id="P1"), origin="resend")
+    await world.publish()
+    await world.journal(owed("P2", AT + 90), kind="debt")
+    await world.publish()
+    assert (world.thread()["lastMessageId"], world.thread()["clocks"]["anew"]) == ("P2", 1)
+    async with a_world(world.documents) as forgetful:
+        await forgetful.journal(payload("M0"))
+        await forgetful.journal(owed("P2", AT + 90), kind="debt")
+        await forgetful.journal(react("👍", id="P2"), origin="resend")
+        for entry in await forgetful.store.read(after=0, limit=9, max_bytes=1 << 20):
+            await forgetful.publisher.land_entries([entry])
+        changed_by_another(world, archived=True)
+        await forgetful.publish(wholly=True)
+        assert (forgetful.thread()["lastMessageId"], forgetful.thread()["archived"]) == ("M0", True)
+
+
 async def test_an_odd_document_of_somebody_else_does_not_stop_the_queue(world: World) -> None:
     """It is looked at when a thread's newest message is gone."""
     await world.journal(payload("M0"))

@@ -14,12 +14,15 @@ from written_down import moment
 
 from whatsapp_backend.domain.jobs import Job, Kind, Trigger, Work
 from whatsapp_backend.domain.leases import Term
+from whatsapp_backend.domain.mirror import Gathered
 from whatsapp_backend.domain.moments import at_ms
 from whatsapp_backend.domain.repairs import Correction
-from whatsapp_backend.domain.writes import Write
+from whatsapp_backend.domain.states import ThreadState
+from whatsapp_backend.domain.writes import Document, Write
 from whatsapp_backend.flows.repair import Repair
+from whatsapp_backend.rules import gathering, threads
 from whatsapp_backend.rules.generations import MESSAGE_FIELDS
-from whatsapp_backend.rules.repairing import LOOKED_AT
+from whatsapp_backend.rules.repairing import LOOKED_AT, correction
 from whatsapp_backend.testing.fake_clock import FakeClock
 from whatsapp_backend.testing.memory_documents import Fault
 
@@ -561,3 +564,20 @@ async def test_the_publisher_warns_of_a_thread_that_lost_its_activity_to_another
         assert warned["lacking"] == ["lastMessageAt", "lastMessageAtMs"]
         assert world.documents.operations.reads == reads + 1
         assert world.thread()["lastMessageAtMs"] == (AT + 5) * 1000
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(0, 0), (1, 1), (1, 0), (0, 2)])
+def test_a_corrected_thread_is_never_given_back_what_stood_there_by_a_conflict(ours: int, theirs: int) -> None:
+    """Whatever the document says of how often it was taken back, by a life that this one knows nothing of."""
+    state = ThreadState(account=ACCOUNT, client_jid=ANA, last_at_ms=AT * 1000, last_id="M0", last_order=1, anew=ours)
+    path = f"threads/{ACCOUNT}__{ANA}"
+    row = Gathered(path=path, account=ACCOUNT, state=threads.dumped(state), updated_at_ns=5, dirty=False)
+    ahead = {"lastMessageId": "M9", "lastMessageAtMs": (AT + 99) * 1000}
+    stands = {**threads.fields_of(state), **ahead}
+    stands["clocks"] = {**stands["clocks"], "anew": theirs}
+    document = Document(path=path, fields=stands, updated_at_ns=7)
+    found = correction(row, document, None)
+    assert found is not None
+    merged = gathering.beside(found.after, document)
+    assert isinstance(merged, ThreadState)
+    assert merged.last_id == "M0"

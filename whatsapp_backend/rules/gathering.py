@@ -132,7 +132,10 @@ def beside(row: Gathered, document: Document) -> State:
     rules = rules_of(row.path)
     ours: State = rules.loaded(row.state)
     theirs: State = rules.state_in(document.fields, ours)
-    if isinstance(ours, ThreadState) and isinstance(theirs, ThreadState) and theirs.anew < ours.anew:
-        theirs = threads.without_activity(theirs)  # what we have taken back stands there still
+    if isinstance(ours, ThreadState) and isinstance(theirs, ThreadState) and ours.anew:
+        if row.updated_at_ns is None:  # we have forgotten that document: its count says nothing of ours
+            ours = replace(ours, anew=ours.anew + theirs.anew)
+        if theirs.anew < ours.anew:
+            theirs = threads.without_activity(theirs)  # what we have taken back stands there still
     merged: State = rules.merged(ours, theirs)
     return merged

@@ -85,7 +85,8 @@ def correction(row: Gathered, document: Document, newest: Sequence[MessageState]
         return None
     theirs = threads.without_activity(threads.state_in(document.fields, after))
     after = threads.merged(after, theirs)
-    if (_moment(document.fields, "lastMessageAtMs") or 0) > after.last_at_ms and after.anew == before.anew:
+    ahead = (_moment(document.fields, "lastMessageAtMs") or 0) > after.last_at_ms
+    if ahead and after.anew == max(before.anew, theirs.anew):
         after = replace(after, anew=after.anew + 1)  # or a conflict would bring back what stands there
     updated_at_ns = row.updated_at_ns if since else document.updated_at_ns
     return Correction(

@@ -166,6 +166,8 @@ def _activity_fields(state: ThreadState) -> dict[str, Any]:
             "name": state.name_clock,
         },
     }
+    if state.anew:
+        fields["clocks"]["anew"] = state.anew
     if phone:
         fields["phone"] = fields["phoneE164"] = fields["phoneNumber"] = phone
     if state.last_sender_name:
