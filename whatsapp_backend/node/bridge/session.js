@@ -31,6 +31,12 @@ const boom = (/** @type {number} */ statusCode, /** @type {string} */ message) =
     Object.assign(new Error(message), { output: { statusCode } })
 const UNREADABLE = boom(500, 'Unreadable frame')
 
+/** @param {any} node @param {string} tag @returns {number | undefined} */
+function countOf({ content }, tag) {
+    const count = Number(content.find((/** @type {any} */ child) => child.tag === tag)?.attrs.count)
+    return Number.isSafeInteger(count) && count >= 0 ? count : undefined
+}
+
 export class Session {
     seen = new Recent(REMEMBERED_IDS)
     /** @type {Recent<import('./told.js').Known>} */
@@ -48,6 +54,7 @@ export class Session {
     #tickets = new Tickets()
     #outgoing = new Outgoing()
     #appStateAsked = false
+    #isAnnounced = false
     /** @type {(how: 'closed' | 'stopped' | 'halted') => void} */
     #end = () => {}
     /**
@@ -156,10 +163,14 @@ export class Session {
             void this.sock.end(boom(UNAVAILABLE, `HTTP ${response.statusCode} instead of a WebSocket`))
         })
         ws.on('CB:ib,,offline_preview', (/** @type {any} */ node) => {
-            const { attrs } = node.content.find((/** @type {any} */ child) => child.tag === 'offline_preview')
-            this.link.state('offline', { announced: Math.trunc(Number(attrs.count) || 0) })
+            this.#announced(countOf(node, 'offline_preview') ?? 0)
         })
-        ws.on('CB:ib,,offline', () => this.offline.drained())
+        ws.on('CB:ib,,offline', (/** @type {any} */ node) => {
+            // Where nothing waits the preview may be left out; the end marker tells the number, too.
+            const count = countOf(node, 'offline')
+            if (!this.#isAnnounced && count !== undefined) this.#announced(count)
+            this.offline.drained()
+        })
         new Tap({
             nextSource: this.nextSource,
             seen: this.seen,
@@ -196,6 +207,12 @@ export class Session {
         if (this.#mute || this.creds.myAppStateKeyId === id) return
         this.creds.myAppStateKeyId = id
         this.#outgoing.hold(this.keeper.changed())
+    }
+
+    /** @param {number} count of what waits for us, as the server says */
+    #announced(count) {
+        this.#isAnnounced = true
+        this.link.state('offline', { announced: count })
     }
 
     /** @param {number} count */

@@ -186,6 +186,20 @@ test('a message that never came is asked of the phone, and its answer is journal
     assert.ok(frame.keys?.session, 'in the commit of the ratchet')
 })
 
+test('where the preview is left out, the end marker says how much had waited', async t => {
+    const stage = await Stage.set(t)
+    const daemon = await stage.paired()
+    await stage.control.run('fault', { stage: 'offline', action: 'withhold' })
+    const from = daemon.frames.all.length
+    await stage.op('terminate')
+    await daemon.state(ACCOUNT, 'closed', from)
+    await daemon.start(ACCOUNT)
+    await daemon.state(ACCOUNT, 'open', from)
+    await stage.op('marker')
+    assert.equal((await daemon.state(ACCOUNT, 'offline', from)).announced, 0)
+    assert.equal((await daemon.state(ACCOUNT, 'caught-up', from)).received, 0)
+})
+
 test('an offline queue of more than one batch is asked for until it is drained', async t => {
     const stage = await Stage.set(t)
     const daemon = await stage.paired()
