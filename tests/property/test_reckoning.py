@@ -46,7 +46,11 @@ class Published(World):
         self.answers: list[Answer] = []
         self.sources = 0
         super().__init__(rng, **more)
-        self.publisher = Publisher(
+        self.publisher = self.new_publisher()
+
+    def new_publisher(self) -> Publisher:
+        """As of another life of the daemon."""
+        return Publisher(
             journal=self.store,
             mirror=self.store,
             identities=self.store,
@@ -156,8 +160,51 @@ class Published(World):
             after = requests.gap_after(gap, left, Outcome.NO_ANSWER, self.now_ms)
             self.run(lambda: self.store.record(LedgerChange(gaps=(after,))))
         else:
-            (answer,) = [one for one in self.answers if one.request == sent]
-            assert (answer.outcome, answer.fetched) == (requests.outcome_of(len(page), word), len(page))
+            self.told(sent, requests.outcome_of(len(page), word), len(page))
+
+    def told(self, request: str, outcome: Outcome, fetched: int) -> None:
+        """What came of a request is told once."""
+        (answer,) = [one for one in self.answers if one.request == request]
+        assert (answer.outcome, answer.fetched) == (outcome, fetched)
+
+
+class Killed(Exception):
+    """The daemon is gone."""
+
+
+class Dying(Published):
+    """Its daemon is killed again and again, before what has landed is remembered, or after that."""
+
+    def __init__(self, rng: random.Random, loop: asyncio.AbstractEventLoop, **more: int) -> None:
+        super().__init__(rng, loop, **more)
+        self.deaths = random.Random(rng.random())
+        self.advance = self.store.advance
+        self.store.advance = self.dying_advance  # type: ignore[method-assign]
+
+    async def dying_advance(self, progress) -> None:
+        """Remember it, or not."""
+        chance = self.deaths.random()
+        if chance < 0.15:
+            raise Killed
+        await self.advance(progress)
+        if chance > 0.85:
+            raise Killed
+
+    def run(self, doing) -> None:
+        """Do it once, in as many lives as it takes to publish it."""
+        while True:
+            try:
+                return super().run(doing)
+            except Killed:
+                self.publisher = self.new_publisher()
+                doing = nothing
+
+    def told(self, request: str, outcome: Outcome, fetched: int) -> None:
+        """Nobody who asked may be left."""
+
+
+async def nothing() -> None:
+    """Only publish what is there."""
 
 
 def payload(point: Point):
@@ -169,13 +216,14 @@ def payload(point: Point):
     }
 
 
+@pytest.mark.parametrize("kind", [Published, Dying])
 @pytest.mark.parametrize("seed", range(40))
-def test_random_lives_through_the_publisher_end_with_every_hole_filled(seed):
+def test_random_lives_through_the_publisher_end_with_every_hole_filled(seed, kind):
     """What the ledger claims is here, what is missing is a gap at every moment, and at the end nothing is missing."""
     rng = random.Random(seed)
     with asyncio.Runner() as runner:
         more = {"deep": rng.randrange(12), "skew_s": rng.randrange(-9, 10), "page": rng.randrange(1, 7)}
-        world = Published(rng, runner.get_loop(), **more)
+        world = kind(rng, runner.get_loop(), **more)
         live_and_finish(world, [rng.choice(BUSY if seed % 2 else CHANCES) for _ in range(rng.randrange(60))])
         landed = {path.rpartition("/")[2] for path in world.documents.documents if "/messages/" in path}
         assert landed == {point.id for point in world.archive}

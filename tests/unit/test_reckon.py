@@ -502,3 +502,20 @@ async def test_the_word_on_another_conversation_in_an_answer_does_not_count(worl
     await history(world, [payload("M8", at=second_of(8))], session="R1", chat=BOB, end=1)
     await world.publish()
     assert [(left.below, left.above.id) for left in await gaps(world)] == [(gap.below, "M8")]
+
+
+async def test_asking_goes_on_only_with_what_is_held(world: World) -> None:
+    """What is told beside messages is not kept to ask with: the gap would be due for ever, and never asked."""
+    await epochs(world, epoch(1, NOW_S - 1000, NOW_S))
+    await comes(world, "G1", NOW_S - 100, chat=GROUP, participant=ANA)
+    await world.publish()
+    thread = f"threads/{ACCOUNT}__{GROUP}"
+    (gap,) = (await coverage(world, thread)).gaps
+    asked = Asked(account=ACCOUNT, id="R1", gap=gap, anchor=gap.above, count=50, asked_at_ms=RECEIVED_AT_MS)
+    await world.store.record(LedgerChange(asked=(asked,)))
+    told = payload("TOLD", at=NOW_S - 100, chat=GROUP, participant=ANA)
+    keys = {"protocolMessage": {"type": "EPHEMERAL_SETTING"}}
+    await history(world, [told | {"message": keys}], session="R1", chat=GROUP)
+    await world.publish()
+    (left,) = (await coverage(world, thread)).gaps
+    assert await world.store.anchors(thread, left.above)

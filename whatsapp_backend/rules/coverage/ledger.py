@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
 from whatsapp_backend.domain.coverage import Around, Coverage, Gap, Held, Interval, Point, Proof
@@ -50,16 +50,25 @@ def met(gap: Gap, page: Iterable[Point]) -> bool:
     return below is not None and any(one == below or one.second < below.second for one in page)
 
 
-def answered(coverage: Coverage, gap: Gap, page: Sequence[Point], newer: Point, end: int | None) -> Coverage:
+def answered(
+    coverage: Coverage,
+    gap: Gap,
+    page: Sequence[Point],
+    newer: Point,
+    end: int | None,
+    *,
+    held: Container[Point] | None = None,
+) -> Coverage:
     """What a page proves that the phone sent as older than `newer`; `end` is its word on what is left.
 
     The page is in the phone's order, oldest first. Where it did not get out of the second it began in, asking goes on
-    with its oldest message: ids do not tell which of a second's messages is the first.
+    with its oldest message: ids do not tell which of a second's messages is the first. Only what is `held` can be asked
+    with (None: all of it is).
     """
     proof = Proof.OVERLAP if met(gap, page) else Proof.HISTORY
     intervals = [Interval(start, until, proof) for start, until in page_spans(page, newer)]
     if end == NO_MORE:
         intervals += to_the_beginning(page, newer)
-    older = next(iter(page_older(page, newer)), gap.cursor)
+    older = next((one for one in page_older(page, newer) if held is None or one in held), gap.cursor)
     gaps = tuple(replace(one, cursor=older) if one.number == gap.number else one for one in coverage.gaps)
     return proven(replace(coverage, gaps=gaps), intervals)

@@ -39,8 +39,9 @@ def told(coverage: Coverage, matter: Matter, claims_at: Callable[[int], Claims])
     coverage = owing(coverage, news.owed) if news.owed else coverage
     coverage = paid(coverage, [one for one in coverage.owed if one.id in news.paid])
     coverage = proven(coverage, news.chunks) if news.chunks else coverage
+    here = {one.at for one in matter.held}
     for asked, page in matter.pages:
-        coverage = answered(coverage, _gap(coverage, asked), page, asked.anchor, None)
+        coverage = answered(coverage, _gap(coverage, asked), page, asked.anchor, None, held=here)
     for asked, _, end in matter.ends:
         if end == NO_MORE:
             coverage = proven(coverage, to_the_beginning((), asked.anchor))
