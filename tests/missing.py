@@ -78,6 +78,14 @@ class Missing(Whole):
         """With which messages."""
         return [one["anchor"] for one in self.requests()]
 
+    async def keys_are_kept(self, id: str, *, chat: str) -> None:
+        """What comes in after a request has landed: so what the engine keeps of the request is durable, too.
+
+        It keeps it after sending. A kill in between costs the session with the phone, which is not what is tested here.
+        """
+        await self.send(id, chat=chat)
+        await self.lands({id})
+
     # -- What comes of it ------------------------------------------------------------------------------------------
 
     async def known(self, jid: str = ANA) -> dict[str, Any]:

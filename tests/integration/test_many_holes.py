@@ -149,6 +149,8 @@ class City(Missing):
             return len(self.requests()) > since or await self.is_done()
 
         await until(asks_or_has_nothing_to_ask)
+        self.number += 1
+        await self.keys_are_kept(f"L{self.number}", chat=self.rng.choice(CHATS))
         await self._die()
         await self.daemon.start()
         await self.daemon.caught_up(self.account)
