@@ -249,6 +249,27 @@ async def test_another_life_waits_for_what_the_last_one_has_just_asked():
         assert len(phone.asked) == 1
 
 
+async def test_an_answer_that_is_published_just_before_another_life_waits_for_it_is_no_silence():
+    async with a_phone() as phone:
+        wanted = await outage(phone)
+        phone.off = True
+        asking = ask(phone, wanted)
+        await phone.clock.advance(20)
+        asking.cancel()
+        phone.new_asker()
+        look = phone.store.account_ledger
+
+        async def seen_too_early(account):
+            known = await look(account)
+            phone.store.account_ledger = look
+            await phone.answer(phone.late[0])
+            return known
+
+        phone.store.account_ledger = seen_too_early
+        assert await ask(phone, wanted) is None
+        assert (await look(ACCOUNT)).asking.unanswered == 0
+
+
 async def test_another_life_waits_no_longer_than_the_last_one_would_have():
     async with a_phone() as phone:
         wanted = await outage(phone)

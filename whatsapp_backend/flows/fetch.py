@@ -93,7 +93,10 @@ class Asker:
             for unit in self._units:
                 if not await self._is_current(request):
                     return None
-                asked, answer = await self._asked(request, by, unit)
+                said = await self._asked(request, by, unit)
+                if said is None:
+                    return None
+                asked, answer = said
                 answer = answer or await self._silent(request, asked, last=unit is self._units[-1])
                 if answer is not None:
                     return answer
@@ -154,8 +157,8 @@ class Asker:
         coverage = (await self._ledger.coverages([gap.thread])).get(gap.thread)
         return coverage is not None and gap in coverage.gaps
 
-    async def _asked(self, request: Request, by: Kind, unit: Mapping[str, str]) -> tuple[Asked, Answer | None]:
-        """What the phone answers; None when it is silent."""
+    async def _asked(self, request: Request, by: Kind, unit: Mapping[str, str]) -> tuple[Asked, Answer | None] | None:
+        """What the phone answers, if it does; None when that is known by now."""
         account = request.gap.account
         known = await self._ledger.account_ledger(account)
         now_ms = self._clock.wall_ms()
@@ -163,6 +166,8 @@ class Asker:
         with self._waiting(account, asked.id if asked else _new_id(by)) as waiting:
             left_s = self._timeout_s
             if asked is not None:
+                if not await self._is_kept(asked):  # published while nobody was waiting for it
+                    return None
                 left_s -= (now_ms - asked.asked_at_ms) / 1000
             else:
                 asked = await self._keep(known, request, waiting.request, now_ms)
