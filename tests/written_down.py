@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+_OF_HOW_IT_CAME = frozenset({"coverage", "lastBackfillAt"})
 MESSAGE_TIMES = ("tsServer", "createdAt", "updatedAt", "syncedAt")
 Fields = dict[str, Any]
 Documents = dict[str, Fields]
@@ -129,7 +130,7 @@ def as_written(path: str, fields: Mapping[str, Any]) -> Fields:
     """A document without what only merging reads (`clocks`) and the server's times, which must be there, and without
     what is proven of its history: that is of how it came, not of what it says.
     """
-    plain = {name: value for name, value in fields.items() if name != "coverage"}
+    plain = {name: value for name, value in fields.items() if name not in _OF_HOW_IT_CAME}
     assert plain.pop("clocks", None) is not None, path
     for name in MESSAGE_TIMES if "/messages/" in path else ("updatedAt",):
         assert isinstance(plain.pop(name, None), datetime), f"{path} has no {name}"
