@@ -148,6 +148,18 @@ async def test_silence_is_noted_with_the_gap_and_a_late_answer_is_still_known():
         assert [gap.below for gap in await phone.gaps()] == [None]
 
 
+async def test_after_a_silence_the_phone_is_asked_in_a_new_session_once():
+    """A crash may have left a session that it cannot read; every new one costs it a key."""
+    async with a_phone() as phone:
+        await outage(phone)
+        phone.off = True
+        for _ in range(3):
+            asking = ask(phone, await request(phone))
+            await phone.clock.advance(TIMEOUT_S + 1)
+            await asking
+        assert [args.get("fresh") for args in phone.asked] == [None, True, None]
+
+
 async def test_without_an_answer_a_setting_lets_it_ask_once_more_in_milliseconds():
     async with a_phone() as phone:
         wanted = await outage(phone)

@@ -31,6 +31,9 @@ _DOWNLOAD_S = 300.0
 """How long an answer may take from when the phone has it ready until all of it is here."""
 _LOOK_S = 60.0
 """How often to look whether an answer that is journaled is still to be published."""
+_FRESH_AFTER = frozenset({1, 4, 7})
+"""Silences in a row after which a new Signal session is made for the next request: a crash may have left one that the
+phone cannot read. Not each time: every session costs the phone a key."""
 _NOT_SENT = frozenset({"not-started", "bad-arguments", "unknown-command", "refused"})
 """What is said of a command before anything left. A connection that closes may have taken the request with it."""
 
@@ -171,7 +174,8 @@ class Asker:
                 left_s -= (now_ms - asked.asked_at_ms) / 1000
             else:
                 asked = await self._keep(known, request, waiting.request, now_ms)
-                await self._send_kept(asked, request, unit)
+                fresh = {"fresh": True} if known.asking.unanswered in _FRESH_AFTER else {}
+                await self._send_kept(asked, request, {**unit, **fresh})
             return asked, await self._published(asked, waiting) if await self._came(waiting, left_s) else None
 
     async def _came(self, waiting: _InFlight, left_s: float) -> bool:
@@ -209,9 +213,9 @@ class Asker:
         await self._ledger.record(change)
         return asked
 
-    async def _send_kept(self, asked: Asked, request: Request, unit: Mapping[str, str]) -> None:
+    async def _send_kept(self, asked: Asked, request: Request, how: Mapping[str, object]) -> None:
         anchor = {"id": request.anchor.at.id, "fromMe": request.anchor.from_me}
-        what = {"id": asked.id, "chat": request.chat, "anchor": anchor, "time": asked.anchor.second, **unit}
+        what = {"id": asked.id, "chat": request.chat, "anchor": anchor, "time": asked.anchor.second, **how}
         try:
             await self._send(asked.account, **what, count=asked.count)
         except CommandFailed as error:

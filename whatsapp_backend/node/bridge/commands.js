@@ -88,7 +88,8 @@ const COMMANDS = {
             time: Number.isSafeInteger,
             count: value => Number.isInteger(value) && value >= 1 && value <= 50,
             unit: optional(value => value === 's' || value === 'ms'),
-            id: optional(text)
+            id: optional(text),
+            fresh: optional(value => typeof value === 'boolean')
         })
         const time = args.unit === 'ms' ? args.time * 1000 : args.time
         const what = { ...args, time, id: args.id ?? undefined }

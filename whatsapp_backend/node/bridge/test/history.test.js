@@ -113,6 +113,29 @@ test('the daemon may choose the id of its request, and what unit the time is tol
     await assert.rejects(daemon.do('fetch-history', ACCOUNT, { ...wanted, id: 7 }), { code: 'bad-arguments' })
 })
 
+test('a phone that cannot read a session any more can be asked in a new one', async t => {
+    const stage = await Stage.set(t)
+    const daemon = await stage.paired()
+    const { messages } = await stage.op('store', { chat: ANA, count: 10 })
+    const { id: anchor, from_me: fromMe, time } = messages.at(-1)
+    const wanted = { chat: CHAT, anchor: { id: anchor, fromMe }, time, count: 5 }
+    const { request } = await daemon.do('fetch-history', ACCOUNT, wanted)
+    await daemon.entry('history-end', each => each.payload.session === request)
+    await stage.control.run('person', { phone: ME, online: false })
+    daemon.keeps = frame => !frame.keys?.session // killed between sending and keeping the session's step
+    daemon.do('fetch-history', ACCOUNT, { ...wanted, id: '3EB00123456789ABCDEF02' }).catch(() => {})
+    const heard = (/** @type {string} */ id) => stage.events.until(id, event =>
+        event.event === 'on-demand-request' && event.request === id)
+    await heard('3EB00123456789ABCDEF02')
+    const next = await stage.killed(daemon)
+    await stage.opened(next)
+    await next.do('fetch-history', ACCOUNT, { ...wanted, id: '3EB00123456789ABCDEF03' })
+    const unread = await stage.events.until('peer', event => event.event === 'peer')
+    assert.deepEqual([unread.id, unread.decrypted], ['3EB00123456789ABCDEF03', false])
+    await next.do('fetch-history', ACCOUNT, { ...wanted, id: '3EB00123456789ABCDEF04', fresh: true })
+    await heard('3EB00123456789ABCDEF04')
+})
+
 test('a history notice that somebody else made up stays a message', async () => {
     const { stage, daemon } = await shared()
     const historySyncNotification = { syncType: 0, initialHistBootstrapInlinePayload: 'eJwDAAAAAAE=' }
