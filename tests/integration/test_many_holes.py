@@ -148,7 +148,13 @@ class City(Missing):
         async def asks_or_has_nothing_to_ask() -> bool:
             return len(self.requests()) > since or await self.is_done()
 
-        await until(asks_or_has_nothing_to_ask)
+        try:
+            await until(asks_or_has_nothing_to_ask)
+        except TimeoutError:
+            told = await self.daemon.get(f"/api/whatsapp/gaps/{self.account}?limit=1")
+            raise AssertionError(
+                f"stands still: {told['phone']}, {await self._due()}, {await self._last_jobs()}"
+            ) from None
         self.number += 1
         await self.keys_are_kept(f"L{self.number}", chat=self.rng.choice(CHATS))
         await self._die()
@@ -215,6 +221,9 @@ class City(Missing):
             raise AssertionError(f"unseen: {found[1]}, and not done: {await self._due()}") from None
         assert not found[2]
         return list(found[0])
+
+    async def _last_jobs(self) -> Any:
+        return (await self.daemon.get(f"/api/whatsapp/jobs/{self.account}?limit=3"))["jobs"]
 
     async def _due(self) -> list[Any]:
         told = await self.daemon.get(f"/api/whatsapp/gaps/{self.account}?limit=500")
