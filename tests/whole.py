@@ -145,22 +145,22 @@ class RealDaemon:
     async def _qr(self, account: str) -> str | None:
         return (await self.get(f"/api/whatsapp/qr/{account}"))["qr"]
 
-    async def connected(self, account: str) -> None:
+    async def connected(self, account: str, *, patience_s: float = _PATIENCE_S) -> None:
         """Wait until the account is connected."""
 
         async def is_connected() -> bool:
             return await self.status(account) == "connected"
 
-        await until(is_connected)
+        await until(is_connected, patience_s=patience_s)
 
-    async def caught_up(self, account: str) -> None:
+    async def caught_up(self, account: str, *, patience_s: float = _PATIENCE_S) -> None:
         """Wait until the account has received everything that was queued for it."""
 
         async def is_caught_up() -> bool:
             accounts = (await self.get("/api/whatsapp/accounts"))["accounts"]
             return any(one["id"] == account and one["caughtUp"] for one in accounts)
 
-        await until(is_caught_up)
+        await until(is_caught_up, patience_s=patience_s)
 
     async def landed(self) -> None:
         """Wait until everything journaled has landed."""

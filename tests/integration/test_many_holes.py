@@ -31,6 +31,8 @@ OFTEN = {
 }
 LATE_MS = 2500
 """Later than the daemon waits for an answer."""
+PATIENCE_S = 150.0
+"""A connection that breaks again and again is opened after up to a minute only."""
 MOST_SILENCE = 4
 """After ten requests in a row without an answer the phone is left alone for two hours."""
 
@@ -139,8 +141,8 @@ class City(Missing):
             await self.server.op("fault", stage=self.rng.choice(["batch", "marker"]), action="terminate", times=1)
         if how != "cut":
             await self.daemon.start()
-        await self.daemon.connected(self.account)
-        await self.daemon.caught_up(self.account)
+        await self.daemon.connected(self.account, patience_s=PATIENCE_S)
+        await self.daemon.caught_up(self.account, patience_s=PATIENCE_S)
 
     async def _dies_while_it_asks(self) -> None:
         since = len(self.requests())
@@ -149,7 +151,7 @@ class City(Missing):
             return len(self.requests()) > since or await self.is_done()
 
         try:
-            await until(asks_or_has_nothing_to_ask)
+            await until(asks_or_has_nothing_to_ask, patience_s=PATIENCE_S)
         except TimeoutError:
             told = await self.daemon.get(f"/api/whatsapp/gaps/{self.account}?limit=1")
             raise AssertionError(
@@ -159,7 +161,7 @@ class City(Missing):
         await self.keys_are_kept(f"L{self.number}", chat=self.rng.choice(CHATS))
         await self._die()
         await self.daemon.start()
-        await self.daemon.caught_up(self.account)
+        await self.daemon.caught_up(self.account, patience_s=PATIENCE_S)
 
     async def _is_silent_for(self, requests: int) -> None:
         since = len(self.server.seen("on-demand-silence"))
@@ -167,7 +169,7 @@ class City(Missing):
         async def is_enough() -> bool:
             return len(self.server.seen("on-demand-silence")) >= since + requests or await self.is_done()
 
-        await until(is_enough)
+        await until(is_enough, patience_s=PATIENCE_S)
 
     # -- What is known ---------------------------------------------------------------------------------------------
 
@@ -216,7 +218,7 @@ class City(Missing):
             return done and not found[1]
 
         try:
-            await until(is_accounted_for, patience_s=60)
+            await until(is_accounted_for, patience_s=PATIENCE_S)
         except TimeoutError:
             raise AssertionError(f"unseen: {found[1]}, and not done: {await self._due()}") from None
         assert not found[2]
@@ -240,7 +242,7 @@ def _lies_in(second: int, spans: Iterable[dict[str, Any]], *, until_its_last_sec
     return False
 
 
-@pytest.mark.timeout(0 if HOLES > 2 else 240)
+@pytest.mark.timeout(0 if HOLES > 2 else 500)
 @pytest.mark.parametrize("seed", range(SEED, SEED + HOLES))
 async def test_every_hole_is_filled_or_reported_and_no_proof_is_wrong(
     seed: int, server: FakeWhatsApp, daemon: RealDaemon, firestore: AsyncClient
