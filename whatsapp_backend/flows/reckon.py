@@ -135,8 +135,7 @@ class Reckoner:
             new = Coverage(account=matter.news.account, thread=thread, jid=matter.news.jid)
             if before or matter.held:
                 await self._reckon(before, before or new, matter, window.claimed[new.account], reckoned)
-        for matter in window.matters.values():
-            reckoned.add(held=matter.held)
+        reckoned.add(held=[one for matter in window.matters.values() for one in matter.held])
         return reckoned
 
     async def _window(self, entries: Sequence[Entry], events: Sequence[Event], landed: Landed) -> _Window:
