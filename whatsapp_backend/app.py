@@ -21,14 +21,7 @@ from whatsapp_backend.adapters.instance import new_instance
 from whatsapp_backend.adapters.log_key import log_key
 from whatsapp_backend.adapters.node_runtime import node_home
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
-from whatsapp_backend.api.gaps import GapRoutes
-from whatsapp_backend.api.health import Health
-from whatsapp_backend.api.history_plan import HistoryPlans
-from whatsapp_backend.api.passive import refuse_while_passive
-from whatsapp_backend.api.runs import RunRoutes
-from whatsapp_backend.api.server import application, serving
-from whatsapp_backend.api.tokens import admins_only
-from whatsapp_backend.api.whatsapp import WhatsApp
+from whatsapp_backend.api.server import serving
 from whatsapp_backend.clock import Clock, SystemClock
 from whatsapp_backend.database import Documents
 from whatsapp_backend.domain.accounts import AccountView
@@ -50,6 +43,7 @@ from whatsapp_backend.flows.runs import Runs
 from whatsapp_backend.policies import is_quiet_now, run_policies, run_ticks
 from whatsapp_backend.settings import Settings
 from whatsapp_backend.stopping import at_most
+from whatsapp_backend.surfaces import Surfaces
 from whatsapp_backend.ward import DaemonWard
 
 log = structlog.get_logger()
@@ -288,27 +282,20 @@ class Daemon:
 
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[int]:
-        settings, store, wall_ms = self._settings, self.store, self._clock.wall_ms
-        accounts = self.connector
-        whatsapp = WhatsApp(
-            desk=accounts,
+        settings = self._settings
+        surfaces = Surfaces(
+            settings=settings,
+            clock=self._clock,
+            store=self.store,
+            database=self._documents,
+            ward=self._ward,
+            lead=self.lead,
+            connector=self.connector,
             asker=self.asker,
-            documents=self._documents.store,
-            queries=self._documents.queries,
-            namespace=settings.account_namespace,
+            publisher=self.publisher,
+            runs=self.runs,
         )
-        routes = [
-            *Health(self._ward, instance_id=settings.instance_id, wall_ms=wall_ms).routes(),
-            *whatsapp.routes(),
-            *RunRoutes(runs=self.runs, jobs=store, accounts=accounts, wall_ms=wall_ms).routes(),
-            *GapRoutes(ledger=store, accounts=accounts, distrust=self.publisher, wall_ms=wall_ms).routes(),
-            *HistoryPlans(store, view=accounts.view, dry_run=settings.history_sync_dry_run).routes(),
-        ]
-        guards = [
-            refuse_while_passive(self.lead.standing, instance_id=settings.instance_id),
-            admins_only(settings.admin_token),
-        ]
-        app = application(routes, guards=guards)
+        app = surfaces.application()
         if self._before_serving:
             await self._before_serving()
         async with serving(app, host=settings.bind_host, port=settings.port) as port:

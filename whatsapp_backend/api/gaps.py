@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from aiohttp import web
 
 from whatsapp_backend.api.bodies import limit_of
+from whatsapp_backend.api.routes import Route, get, post
 from whatsapp_backend.api.runs import Accounts, known_account
 from whatsapp_backend.api.values import iso_ms
 from whatsapp_backend.domain.coverage import (
@@ -56,12 +57,12 @@ class GapRoutes:
         self._distrust = distrust
         self._wall_ms = wall_ms
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """To be added to the application."""
         return [
-            web.get("/api/whatsapp/gaps/{account}", self.of_account),
-            web.get("/api/whatsapp/gaps/{account}/{thread}", self.of_thread),
-            web.post("/api/whatsapp/gaps/{account}/{thread}/reset", self.reset),
+            get("/api/whatsapp/gaps/{account}", self.of_account),
+            get("/api/whatsapp/gaps/{account}/{thread}", self.of_thread),
+            post("/api/whatsapp/gaps/{account}/{thread}/reset", self.reset),
         ]
 
     async def of_account(self, request: web.Request) -> web.Response:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from whatsapp_backend import __version__
 from whatsapp_backend.api.guard import request_id
+from whatsapp_backend.api.routes import Access, Route, get
 from whatsapp_backend.api.values import iso
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.leases import Mode, Standing
@@ -72,14 +73,14 @@ class Health:
         self._wall_ms = wall_ms
         self._booted_at_ms = wall_ms()
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """To be added to the application."""
         return [
-            web.get("/", self.root),
-            web.get("/ready", self.ready),
-            web.get("/diag", self.diag),
-            web.get("/health", self.health),
-            web.get("/health/consumers", self.consumers),
+            get("/", self.root, Access.ANYBODY),
+            get("/ready", self.ready, Access.ANYBODY),
+            get("/diag", self.diag, Access.ANYBODY),
+            get("/health", self.health, Access.ANYBODY),
+            get("/health/consumers", self.consumers, Access.ANYBODY),
         ]
 
     async def root(self, request: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from whatsapp_backend.api.guard import request_id
+from whatsapp_backend.api.routes import Route, get
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.ports import HeldHistory
 from whatsapp_backend.rules.holding import shown
@@ -20,9 +21,9 @@ class HistoryPlans:
         self._view = view
         self._dry_run = dry_run
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """To be added to the application."""
-        return [web.get("/api/whatsapp/history-plan/{account}", self.plan)]
+        return [get("/api/whatsapp/history-plan/{account}", self.plan)]
 
     async def plan(self, request: web.Request) -> web.Response:
         """The plan of what is held back now; all zero where nothing is."""

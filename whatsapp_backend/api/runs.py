@@ -16,6 +16,7 @@ from whatsapp_backend.api.bodies import (
     resync_request,
 )
 from whatsapp_backend.api.guard import failure
+from whatsapp_backend.api.routes import Access, Route, get, post
 from whatsapp_backend.api.values import iso_ms
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.jobs import UNFINISHED, Bounds, Job, JobState, Kind, Plan, ThreadResult, Trigger, Work
@@ -75,16 +76,16 @@ class RunRoutes:
         self._accounts = accounts
         self._wall_ms = wall_ms
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """To be added to the application."""
         return [
-            web.post("/api/whatsapp/backfill/{account}", self.backfill),
-            web.post("/api/admin/backfill/{account}", self.backfill_of_admin),
-            web.get("/api/admin/backfill/{account}/status", self.backfill_status),
-            web.post("/api/whatsapp/resync/{account}", self.resync),
-            web.get("/api/whatsapp/jobs/{account}", self.jobs),
-            web.get("/api/whatsapp/jobs/{account}/{job}", self.job),
-            web.post("/api/whatsapp/jobs/{account}/{job}/cancel", self.cancel),
+            post("/api/whatsapp/backfill/{account}", self.backfill),
+            post("/api/admin/backfill/{account}", self.backfill_of_admin, Access.ADMIN),
+            get("/api/admin/backfill/{account}/status", self.backfill_status, Access.ADMIN),
+            post("/api/whatsapp/resync/{account}", self.resync),
+            get("/api/whatsapp/jobs/{account}", self.jobs),
+            get("/api/whatsapp/jobs/{account}/{job}", self.job),
+            post("/api/whatsapp/jobs/{account}/{job}/cancel", self.cancel),
         ]
 
     async def backfill(self, request: web.Request) -> web.Response:

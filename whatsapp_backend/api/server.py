@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from whatsapp_backend.api.guard import answered, loopback_only
+from whatsapp_backend.api.routes import ROUTES, Route
 from whatsapp_backend.errors import AddressInUse
 
 _LARGEST_BODY = 256 * 1024
@@ -16,10 +17,13 @@ _SHUTDOWN_S = 1.0
 """Well below the ten seconds within which SIGTERM must be done."""
 
 
-def application(routes: Iterable[web.RouteDef], *, guards: Sequence[Any] = ()) -> web.Application:
+def application(routes: Iterable[Route], *, guards: Sequence[Any] = ()) -> web.Application:
     """The routes behind the guard, and behind these further middlewares."""
     app = web.Application(middlewares=[answered, loopback_only, *guards], client_max_size=_LARGEST_BODY)
-    app.add_routes(list(routes))
+    app[ROUTES] = {}
+    for route in routes:
+        added = app.router.add_route(route.method, route.path, route.handler)
+        app[ROUTES][added] = route
     return app
 
 

@@ -8,9 +8,12 @@ from aiohttp import web
 
 from whatsapp_backend.api.health import Health, Vitals
 from whatsapp_backend.api.passive import refusal
+from whatsapp_backend.api.routes import Access, Route
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.leases import Mode, Standing
+
+_METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
 
 
 class Standby:
@@ -35,11 +38,14 @@ class Standby:
         """None."""
         return {}
 
-    def routes(self, *, instance_id: str, clock: Clock) -> list[web.RouteDef]:
+    def routes(self, *, instance_id: str, clock: Clock) -> list[Route]:
         """All there are."""
 
         async def refuse(request: web.Request) -> web.Response:
             return refusal(request, self.standing(), instance_id=instance_id)
 
         health = Health(self, instance_id=instance_id, wall_ms=clock.wall_ms)
-        return [*health.routes(), web.route("*", "/{anything:.*}", refuse)]
+        anything = [
+            Route(method=method, path="/{anything:.*}", handler=refuse, access=Access.ANYBODY) for method in _METHODS
+        ]
+        return [*health.routes(), *anything]

@@ -10,6 +10,7 @@ from aiohttp import web
 from whatsapp_backend.api.bodies import NAME, PHONE, history_request, json_object, limit_of
 from whatsapp_backend.api.guard import failure, request_id
 from whatsapp_backend.api.pages import PAGE_HEADERS, qr_page
+from whatsapp_backend.api.routes import Route, get, post
 from whatsapp_backend.api.values import iso, shown
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.moments import at_ms
@@ -57,16 +58,16 @@ class WhatsApp:
         self._queries = queries
         self._namespace = namespace
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """To be added to the application."""
         return [
-            web.get("/api/whatsapp/accounts", self.accounts),
-            web.post("/api/whatsapp/add-account", self.add_account),
-            web.post("/api/whatsapp/regenerate-qr/{account}", self.regenerate_qr),
-            web.get("/api/whatsapp/qr/{account}", self.qr),
-            web.post("/api/whatsapp/fetch-history/{account}", self.fetch_history),
-            web.get("/api/whatsapp/threads/{account}", self.threads),
-            web.get("/api/whatsapp/messages/{account}/{thread}", self.messages),
+            get("/api/whatsapp/accounts", self.accounts),
+            post("/api/whatsapp/add-account", self.add_account),
+            post("/api/whatsapp/regenerate-qr/{account}", self.regenerate_qr),
+            get("/api/whatsapp/qr/{account}", self.qr),
+            post("/api/whatsapp/fetch-history/{account}", self.fetch_history),
+            get("/api/whatsapp/threads/{account}", self.threads),
+            get("/api/whatsapp/messages/{account}/{thread}", self.messages),
         ]
 
     async def accounts(self, request: web.Request) -> web.Response:
