@@ -36,4 +36,5 @@ _LOCAL = Who(role=Role.ADMIN)
 
 def who(request: web.Request) -> Who:
     """Who sent this request."""
-    return request.get(WHO, _LOCAL)
+    sender: Who = request.get(WHO, _LOCAL)
+    return sender
