@@ -1,0 +1,67 @@
+"""The routes of the daemon over what lies behind the API in memory, and the door before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiohttp import web
+from backend import NOW_MS, Backend
+
+from whatsapp_backend.api.gaps import GapRoutes
+from whatsapp_backend.api.health import Health
+from whatsapp_backend.api.history_plan import HistoryPlans
+from whatsapp_backend.api.limits import FailureLimits
+from whatsapp_backend.api.passive import refuse_while_passive
+from whatsapp_backend.api.routes import Route
+from whatsapp_backend.api.runs import RunRoutes
+from whatsapp_backend.api.server import application
+from whatsapp_backend.api.sessions import Sessions
+from whatsapp_backend.api.signing_in import SigningIn
+from whatsapp_backend.api.staff import Staff
+from whatsapp_backend.api.tokens import Gate, Tokens
+from whatsapp_backend.api.whatsapp import WhatsApp
+from whatsapp_backend.clock import Clock, SystemClock
+from whatsapp_backend.ports import IdTokens
+
+
+def all_routes(backend: Backend, gate: Gate) -> list[Route]:
+    """All that the daemon has: tests/api/test_matrix.py compares them with those of `surfaces`."""
+    whatsapp = WhatsApp(
+        desk=backend.desk,
+        asker=backend.asker,
+        documents=backend.documents,
+        queries=backend.documents,
+        namespace="test",
+    )
+    return [
+        *SigningIn(gate).routes(),
+        *Health(backend.ward, instance_id="test-1", wall_ms=lambda: NOW_MS).routes(),
+        *whatsapp.routes(),
+        *RunRoutes(runs=backend.runs, jobs=backend.runs, accounts=backend.desk, wall_ms=lambda: NOW_MS).routes(),
+        *GapRoutes(ledger=backend.store, accounts=backend.desk, distrust=backend, wall_ms=lambda: NOW_MS).routes(),
+        *HistoryPlans(backend.store, view=backend.desk.view, dry_run=True).routes(),
+    ]
+
+
+def gate_of(
+    backend: Backend,
+    *,
+    admin: str | None = None,
+    obs: str | None = None,
+    id_tokens: IdTokens | None = None,
+    clock: Clock | None = None,
+) -> Gate:
+    """The door with these tokens; who is staff stands in the documents."""
+    clock = clock or SystemClock()
+    return Gate(
+        tokens=Tokens(admin=admin, obs=obs, id_tokens=id_tokens),
+        staff=Staff(backend.documents, clock, patience_s=0.05),
+        sessions=Sessions(clock),
+        limits=FailureLimits(clock),
+    )
+
+
+def behind_the_gate(routes: Iterable[Route], gate: Gate, backend: Backend) -> web.Application:
+    """These routes behind the guards, in the order in which the daemon has them."""
+    passive = refuse_while_passive(backend.ward.standing, instance_id="test-1")
+    return application(routes, guards=[gate.guard(), passive])
