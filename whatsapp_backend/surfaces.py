@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from whatsapp_backend.adapters.sqlite_store.store import SqliteStore
+from whatsapp_backend.api.connections import Connections
+from whatsapp_backend.api.debts import DebtRoutes
+from whatsapp_backend.api.exports import Exports
 from whatsapp_backend.api.gaps import GapRoutes
 from whatsapp_backend.api.guard import Hosts
 from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.limits import FailureLimits
+from whatsapp_backend.api.openapi import OpenApi
 from whatsapp_backend.api.passive import refuse_while_passive
 from whatsapp_backend.api.routes import Route
 from whatsapp_backend.api.runs import RunRoutes
@@ -82,11 +86,15 @@ class Surfaces:
             queries=self.database.queries,
             namespace=settings.account_namespace,
         )
-        return [
+        routes = [
             *SigningIn(self.gate).routes(),
             *Health(self.ward, instance_id=settings.instance_id, wall_ms=wall_ms).routes(),
             *whatsapp.routes(),
             *RunRoutes(runs=self.runs, jobs=store, accounts=accounts, wall_ms=wall_ms).routes(),
             *GapRoutes(ledger=store, accounts=accounts, distrust=self.publisher, wall_ms=wall_ms).routes(),
+            *DebtRoutes(debts=store, accounts=accounts).routes(),
+            *Connections(accounts, realtime=self.ward.realtime).routes(),
+            *Exports(accounts=accounts, documents=self.database.store, queries=self.database.queries).routes(),
             *HistoryPlans(store, view=accounts.view, dry_run=settings.history_sync_dry_run).routes(),
         ]
+        return [*routes, *OpenApi(routes).routes()]

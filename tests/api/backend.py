@@ -65,6 +65,21 @@ class Desk:
         self.resumed.append(account)
         self.change(account, status="connecting")
 
+    async def rename(self, account: str, name: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.change(account, name=name)
+
+    async def disconnect(self, account: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.change(account, status="disconnected", last_error="disconnected by its operator")
+
+    async def reconnect(self, account: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.change(account, status="connecting", last_error=None)
+
 
 @dataclass
 class Ward:
@@ -153,9 +168,12 @@ class Runs:
             self.known[id] = replace(self.known[id], **self.coming.pop(0))
         return self.known.get(id)
 
-    async def jobs(self, account: str | None = None, *, limit: int, before_ms: int = ENDLESS_MS) -> list[Job]:
-        newest = sorted(self.known.values(), key=lambda job: -job.created_at_ms)
-        return [job for job in newest if account in (None, job.account) and job.created_at_ms < before_ms][:limit]
+    async def jobs(
+        self, account: str | None = None, *, limit: int, after: tuple[int, str] = (ENDLESS_MS, "")
+    ) -> list[Job]:
+        newest = sorted(self.known.values(), key=lambda job: (job.created_at_ms, job.id), reverse=True)
+        later = [job for job in newest if (job.created_at_ms, job.id) < after]
+        return [job for job in later if account in (None, job.account)][:limit]
 
     async def unfinished_jobs(self) -> list[Job]:
         return [job for job in self.known.values() if job.state in UNFINISHED]

@@ -7,10 +7,14 @@ from collections.abc import Iterable
 from aiohttp import web
 from backend import NOW_MS, Backend
 
+from whatsapp_backend.api.connections import Connections
+from whatsapp_backend.api.debts import DebtRoutes
+from whatsapp_backend.api.exports import Exports
 from whatsapp_backend.api.gaps import GapRoutes
 from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.limits import FailureLimits
+from whatsapp_backend.api.openapi import OpenApi
 from whatsapp_backend.api.passive import refuse_while_passive
 from whatsapp_backend.api.routes import Route
 from whatsapp_backend.api.runs import RunRoutes
@@ -33,14 +37,18 @@ def all_routes(backend: Backend, gate: Gate) -> list[Route]:
         queries=backend.documents,
         namespace="test",
     )
-    return [
+    routes = [
         *SigningIn(gate).routes(),
         *Health(backend.ward, instance_id="test-1", wall_ms=lambda: NOW_MS).routes(),
         *whatsapp.routes(),
         *RunRoutes(runs=backend.runs, jobs=backend.runs, accounts=backend.desk, wall_ms=lambda: NOW_MS).routes(),
         *GapRoutes(ledger=backend.store, accounts=backend.desk, distrust=backend, wall_ms=lambda: NOW_MS).routes(),
         *HistoryPlans(backend.store, view=backend.desk.view, dry_run=True).routes(),
+        *DebtRoutes(debts=backend.store, accounts=backend.desk).routes(),
+        *Connections(backend.desk, realtime=backend.ward.realtime).routes(),
+        *Exports(accounts=backend.desk, documents=backend.documents, queries=backend.documents).routes(),
     ]
+    return [*routes, *OpenApi(routes).routes()]
 
 
 def gate_of(

@@ -126,8 +126,14 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:
         log.exception("request_failed", method=request.method, request=request_id(request))
         response = failure(request, 500, "internal_error", "this is a bug: the log says more, by the request's id")
-    response.headers.update({**_SAFE, "X-Request-ID": request_id(request)})
+    if not response.prepared:  # a stream is on its way already, with these headers
+        response.headers.update(own_headers(request))
     return response
+
+
+def own_headers(request: web.Request) -> dict[str, str]:
+    """What every answer says beside what it answers."""
+    return {**_SAFE, "X-Request-ID": request_id(request)}
 
 
 def request_id(request: web.Request) -> str:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from whatsapp_backend.domain.jobs import Job, Kind
     from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
     from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
+    from whatsapp_backend.domain.pages import DebtPlace, GapPlace, JobPlace
     from whatsapp_backend.domain.repairs import Rotation
     from whatsapp_backend.domain.surveys import Survey
 
@@ -199,6 +200,10 @@ class SqliteStore:
         """See the port."""
         return await self._reader.submit(partial(debts.due, account=account, now_ms=now_ms, limit=limit))
 
+    async def open_debts(self, account: str, *, limit: int, after: DebtPlace = (-1, "")) -> list[Debt]:
+        """See the port."""
+        return await self._reader.submit(partial(debts.opened, account=account, limit=limit, after=after))
+
     async def put_debts(self, debts_: Iterable[Debt]) -> None:
         """See the port."""
         await self._writer.submit(partial(debts.put, debts=tuple(debts_)), writes=True)
@@ -214,10 +219,16 @@ class SqliteStore:
         return await self._reader.submit(partial(ledger.coverages, threads=tuple(threads)))
 
     async def open_gaps(
-        self, account: str, *, limit: int, due: Due | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
+        self,
+        account: str,
+        *,
+        limit: int,
+        due: Due | None = None,
+        above: tuple[int, int] = (0, ENDLESS_MS),
+        after: GapPlace | None = None,
     ) -> list[Gap]:
         """See the port."""
-        run = partial(ledger.open_gaps, account=account, due=due, above=above, limit=limit)
+        run = partial(ledger.open_gaps, account=account, due=due, above=above, after=after, limit=limit)
         return await self._reader.submit(run)
 
     async def around(self, thread: str, ranges: Sequence[tuple[int, int]]) -> list[Around]:
@@ -242,9 +253,9 @@ class SqliteStore:
         """See the port."""
         return await self._writer.submit(partial(jobs.job, id=id))
 
-    async def jobs(self, account: str | None = None, *, limit: int, before_ms: int = ENDLESS_MS) -> list[Job]:
+    async def jobs(self, account: str | None = None, *, limit: int, after: JobPlace = (ENDLESS_MS, "")) -> list[Job]:
         """See the port."""
-        run = partial(jobs.newest, account=account, limit=limit, before_ms=before_ms)
+        run = partial(jobs.newest, account=account, limit=limit, after=after)
         return await self._reader.submit(run)
 
     async def unfinished_jobs(self) -> list[Job]:
