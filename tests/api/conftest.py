@@ -9,7 +9,9 @@ from backend import NOW_MS, Backend, Desk, Runs, Ward
 from whatsapp_backend.api.gaps import GapRoutes
 from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.history_plan import HistoryPlans
+from whatsapp_backend.api.parked import ParkedRoutes
 from whatsapp_backend.api.passive import refuse_while_passive
+from whatsapp_backend.api.pauses import PauseRoutes
 from whatsapp_backend.api.runs import RunRoutes
 from whatsapp_backend.api.server import application
 from whatsapp_backend.api.tokens import admins_only
@@ -45,10 +47,27 @@ async def api(backend: Backend, admin_token: str | None, aiohttp_client) -> Test
         documents=backend.documents,
         queries=backend.documents,
         namespace="test",
+        paused_until_ms=backend.pauses.until_ms,
     )
     only_active = refuse_while_passive(backend.ward.standing, instance_id="test-1")
-    runs = RunRoutes(runs=backend.runs, jobs=backend.runs, accounts=backend.desk, wall_ms=lambda: NOW_MS)
+    runs = RunRoutes(
+        runs=backend.runs,
+        jobs=backend.runs,
+        accounts=backend.desk,
+        wall_ms=lambda: NOW_MS,
+        paused_until_ms=backend.pauses.until_ms,
+    )
     gaps = GapRoutes(ledger=backend.store, accounts=backend.desk, distrust=backend, wall_ms=lambda: NOW_MS)
     plans = HistoryPlans(backend.store, view=backend.desk.view, dry_run=True)
-    routes = [*health.routes(), *whatsapp.routes(), *plans.routes(), *runs.routes(), *gaps.routes()]
+    parked = ParkedRoutes(consumers=backend.store, replayer=backend, accounts=backend.desk)
+    pauses = PauseRoutes(pauses=backend.pauses, accounts=backend.desk)
+    routes = [
+        *parked.routes(),
+        *pauses.routes(),
+        *health.routes(),
+        *whatsapp.routes(),
+        *plans.routes(),
+        *runs.routes(),
+        *gaps.routes(),
+    ]
     return await aiohttp_client(application(routes, guards=[only_active, admins_only(admin_token)]))

@@ -101,7 +101,7 @@ async def test_a_code_that_nobody_scans_is_given_up_and_declared_once(daemon: Re
     for _ in range(2):
         code, out, err = await run(address(daemon), "pair", "--timeout", "1", "--json", PHONE)
         assert (code, "within 1 s" in err) == (5, True)
-        assert [json.loads(line)["status"] for line in out.splitlines()][0] in {"connecting", "qr_ready"}
+        assert next(json.loads(line)["status"] for line in out.splitlines()) in {"connecting", "qr_ready"}
     assert len((await daemon.get("/api/whatsapp/accounts"))["accounts"]) == 1
 
 

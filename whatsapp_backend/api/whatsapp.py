@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ from whatsapp_backend.api.bodies import NAME, PHONE, history_request, json_objec
 from whatsapp_backend.api.guard import failure, request_id
 from whatsapp_backend.api.pages import PAGE_HEADERS, qr_page
 from whatsapp_backend.api.routes import Route, get, post
-from whatsapp_backend.api.values import iso, shown
+from whatsapp_backend.api.values import iso, iso_ms, shown
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.moments import at_ms
 from whatsapp_backend.errors import CommandFailed, CommandTimedOut
@@ -51,12 +52,14 @@ class WhatsApp:
         documents: DocumentStore,
         queries: DocumentQueries,
         namespace: str,
+        paused_until_ms: Callable[[str], int | None] = lambda _: None,
     ) -> None:
         self._asker = asker
         self._desk = desk
         self._documents = documents
         self._queries = queries
         self._namespace = namespace
+        self._paused_until_ms = paused_until_ms
 
     def routes(self) -> list[Route]:
         """To be added to the application."""
@@ -72,7 +75,7 @@ class WhatsApp:
 
     async def accounts(self, request: web.Request) -> web.Response:
         """All accounts, without their pairing secrets."""
-        accounts = [_account(view) for view in self._desk.views()]
+        accounts = [self._shown(view) for view in self._desk.views()]
         answer = {"success": True, "accounts": accounts, "count": len(accounts), "requestId": request_id(request)}
         return web.json_response(answer)
 
@@ -88,7 +91,7 @@ class WhatsApp:
             view = await self._desk.add(phone=phone, name=name.strip(), namespace=self._namespace)
         except ValueError as error:
             return failure(request, 400, "bad_phone", f"`phone` is {error}")
-        return web.json_response({"success": True, "account": _account(view)})
+        return web.json_response({"success": True, "account": self._shown(view)})
 
     async def regenerate_qr(self, request: web.Request) -> web.Response:
         """Start pairing again where it had ended."""
@@ -148,6 +151,9 @@ class WhatsApp:
         return web.json_response(
             {"success": True, "thread": shown(found), "messages": messages, "count": len(messages)}
         )
+
+    def _shown(self, view: AccountView) -> dict[str, Any]:
+        return {**_account(view), "pausedUntil": iso_ms(self._paused_until_ms(view.account))}
 
     def _known(self, request: web.Request) -> AccountView:
         view = self._desk.view(request.match_info["account"])

@@ -41,7 +41,7 @@ async def replay(asked: Asked, seq: int | None) -> int:
     """Try all of it again. What does not land stays parked, which is no failure of the command."""
 
     async def ask(daemon: Daemon) -> int:
-        waiting = Counter([one["account"] async for one in _parked(daemon, asked, seq)])
+        waiting = Counter([one["accountId"] async for one in _parked(daemon, asked, seq)])
         for account in waiting:
             counts = await _replayed(daemon, account, seq, waiting[account])
             if asked.as_json:
@@ -82,7 +82,7 @@ async def _parked(daemon: Daemon, asked: Asked, seq: int | None) -> AsyncIterato
     while True:
         page = await daemon.admin.get("parked", limit=_PAGE, **({"cursor": cursor} if cursor else {}))
         for one in page["parked"]:
-            if (meant is None or one["account"] in meant) and seq in (None, one["seq"]):
+            if (meant is None or one["accountId"] in meant) and seq in (None, one["seq"]):
                 yield one
         cursor = page["nextCursor"]
         if not cursor:
@@ -92,6 +92,6 @@ async def _parked(daemon: Daemon, asked: Asked, seq: int | None) -> AsyncIterato
 def _table(found: list[dict[str, Any]]) -> Table:
     table = Table("account", "entry", "part", "consumer", "why")
     for one in found:
-        table.add_row(*texts(one["account"], one["seq"], one["part"], one["consumer"], one["reason"]))
+        table.add_row(*texts(one["accountId"], one["seq"], one["part"], one["consumer"], one["reason"]))
     table.columns[-1].overflow = "fold"
     return table
