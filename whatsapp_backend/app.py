@@ -37,6 +37,7 @@ from whatsapp_backend.flows.ingest import Ingest
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.lead import Lead
 from whatsapp_backend.flows.log_lines import LogLines
+from whatsapp_backend.flows.pauses import Pausing
 from whatsapp_backend.flows.publish import Published, Publisher
 from whatsapp_backend.flows.repair import Repair
 from whatsapp_backend.flows.runs import Runs
@@ -147,7 +148,9 @@ class Daemon:
             tasks=tasks,
         )
         self.repair = self._repair()
+        self.pauses = Pausing(store, clock)
         self.runs = self._runs(tasks)
+        self.pauses.on_paused = self.runs.on_paused
         self._collector = Collector(
             store, self.gateway, clock, views=self.connector.views, forgive=self.publisher.forgive
         )
@@ -247,6 +250,7 @@ class Daemon:
             views=self.connector.views,
             may_work=self.lead.term,
             tell=self.documents.tell,
+            paused=self.pauses.is_paused,
             quiet=lambda: is_quiet_now(settings, self._clock),
             held_up=lambda: self._lander.is_held_up,
             holds_back=settings.history_sync_dry_run,
@@ -270,6 +274,7 @@ class Daemon:
         await self.store.bridge_crashed()  # where that life could not count it; nothing after a clean stop
         await self.epochs.load(account.account for account in await self.store.declared())
         await self.connector.load()
+        await self.pauses.load()
         await self.runs.resume()
 
     @asynccontextmanager
@@ -295,6 +300,7 @@ class Daemon:
             asker=self.asker,
             publisher=self.publisher,
             runs=self.runs,
+            pauses=self.pauses,
         )
         app = surfaces.application()
         if self._before_serving:

@@ -19,7 +19,16 @@ from whatsapp_backend.domain.coverage import (
 from whatsapp_backend.domain.frames import Find, Get, State
 from whatsapp_backend.domain.holding import HistoryPlan
 from whatsapp_backend.domain.jobs import Job, Kind
-from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
+from whatsapp_backend.domain.journal import (
+    FIRST_PARKED,
+    Commit,
+    DeclaredAccount,
+    Entry,
+    OpenNotice,
+    Parked,
+    ParkedPlace,
+    StoreStats,
+)
 from whatsapp_backend.domain.leases import Heartbeat, Instance, RunLock, Sighting, Term
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
 from whatsapp_backend.domain.pages import DebtPlace, GapPlace, JobPlace, Place
@@ -213,8 +222,13 @@ class Consumers(Protocol):
     async def advance(self, progress: Progress) -> None:
         """Make progress durable, all of it or nothing. Raises StoreUnwell."""
 
-    async def parked(self, *, limit: int = 1000) -> list[Parked]:
-        """What could not be projected or landed, oldest first."""
+    async def parked(
+        self, *, limit: int = 1000, account: str | None = None, after: ParkedPlace = FIRST_PARKED
+    ) -> list[Parked]:
+        """What could not be projected or landed, of an account or of all, oldest first, from after a place on."""
+
+    async def parked_entries(self, consumer: str, *, account: str | None, after: int, limit: int) -> dict[int, int]:
+        """Of how many parts of which entries (seq > after, in order) a consumer could make nothing."""
 
     async def prune(self, *, landed_before_ms: int, state_before_ms: int) -> tuple[int, int]:
         """Drop journal entries that every consumer has passed and that were received before the first moment (open
@@ -240,6 +254,16 @@ class Repairs(Protocol):
 
     async def put_rotation(self, rotation: Rotation) -> None:
         """Keep it. Raises StoreUnwell."""
+
+
+class Pauses(Protocol):
+    """Until when no run of an account may begin by itself: an operator says so."""
+
+    async def pauses(self) -> dict[str, int]:
+        """The moments in ms, by account; those that have passed may be among them."""
+
+    async def put_pause(self, account: str, until_ms: int | None) -> None:
+        """Keep one; None: there is none any more. Raises StoreUnwell."""
 
 
 class DocumentStore(Protocol):

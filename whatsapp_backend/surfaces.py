@@ -16,7 +16,9 @@ from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.limits import FailureLimits
 from whatsapp_backend.api.openapi import OpenApi
+from whatsapp_backend.api.parked import ParkedRoutes
 from whatsapp_backend.api.passive import refuse_while_passive
+from whatsapp_backend.api.pauses import PauseRoutes
 from whatsapp_backend.api.routes import Route
 from whatsapp_backend.api.runs import RunRoutes
 from whatsapp_backend.api.server import application
@@ -30,6 +32,7 @@ from whatsapp_backend.database import Documents
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.flows.lead import Lead
+from whatsapp_backend.flows.pauses import Pausing
 from whatsapp_backend.flows.publish import Publisher
 from whatsapp_backend.flows.runs import Runs
 from whatsapp_backend.settings import Settings
@@ -66,6 +69,7 @@ class Surfaces:
     asker: Asker
     publisher: Publisher
     runs: Runs
+    pauses: Pausing
 
     def application(self) -> web.Application:
         """All routes behind all guards."""
@@ -85,16 +89,25 @@ class Surfaces:
             documents=self.database.store,
             queries=self.database.queries,
             namespace=settings.account_namespace,
+            paused_until_ms=self.pauses.until_ms,
         )
         routes = [
             *SigningIn(self.gate).routes(),
             *Health(self.ward, instance_id=settings.instance_id, wall_ms=wall_ms).routes(),
             *whatsapp.routes(),
-            *RunRoutes(runs=self.runs, jobs=store, accounts=accounts, wall_ms=wall_ms).routes(),
+            *RunRoutes(
+                runs=self.runs,
+                jobs=store,
+                accounts=accounts,
+                wall_ms=wall_ms,
+                paused_until_ms=self.pauses.until_ms,
+            ).routes(),
+            *PauseRoutes(pauses=self.pauses, accounts=accounts).routes(),
             *GapRoutes(ledger=store, accounts=accounts, distrust=self.publisher, wall_ms=wall_ms).routes(),
             *DebtRoutes(debts=store, accounts=accounts).routes(),
             *Connections(accounts, realtime=self.ward.realtime).routes(),
             *Exports(accounts=accounts, documents=self.database.store, queries=self.database.queries).routes(),
+            *ParkedRoutes(consumers=store, replayer=self.publisher, accounts=accounts).routes(),
             *HistoryPlans(store, view=accounts.view, dry_run=settings.history_sync_dry_run).routes(),
         ]
         return [*routes, *OpenApi(routes).routes()]

@@ -18,7 +18,10 @@ from whatsapp_backend.domain.leases import Standing
 from whatsapp_backend.domain.writes import Write
 from whatsapp_backend.errors import NotConnected
 from whatsapp_backend.flows.fetch import Asker
+from whatsapp_backend.flows.pauses import Pausing
+from whatsapp_backend.flows.replay import Replayed
 from whatsapp_backend.rules.identity import account_id
+from whatsapp_backend.testing.fake_clock import FakeClock
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
 from whatsapp_backend.testing.memory_store import MemoryStore
 from whatsapp_backend.testing.scripted_bridge import ScriptedBridge
@@ -195,6 +198,17 @@ class Backend:
     runs: Runs
     store: MemoryStore = field(default_factory=MemoryStore)
     distrusted: list[str] = field(default_factory=list)
+
+    replayed: Replayed = field(default_factory=lambda: Replayed(landed=3, parked=1))
+    asked_to_replay: list[tuple[str | None, int | None, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.clock = FakeClock(wall_ms=NOW_MS)
+        self.pauses = Pausing(self.store, self.clock)
+
+    async def replay(self, account: str | None = None, *, seq: int | None = None, after: int = 0) -> Replayed:
+        self.asked_to_replay.append((account, seq, after))
+        return self.replayed
 
     async def distrust(self, thread: str) -> None:
         self.distrusted.append(thread)

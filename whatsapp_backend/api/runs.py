@@ -74,11 +74,20 @@ def known_account(accounts: Accounts, request: web.Request) -> str:
 class RunRoutes:
     """The routes."""
 
-    def __init__(self, *, runs: RunDesk, jobs: Jobs, accounts: Accounts, wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        *,
+        runs: RunDesk,
+        jobs: Jobs,
+        accounts: Accounts,
+        wall_ms: Callable[[], int],
+        paused_until_ms: Callable[[str], int | None] = lambda _: None,
+    ) -> None:
         self._runs = runs
         self._jobs = jobs
         self._accounts = accounts
         self._wall_ms = wall_ms
+        self._paused_until_ms = paused_until_ms
 
     def routes(self) -> list[Route]:
         """To be added to the application."""
@@ -158,6 +167,7 @@ class RunRoutes:
                 "jobs": [shown_job(job) for job in jobs],
                 "count": len(jobs),
                 "nextCursor": next_cursor(jobs, limit, ("jobs", account), _job_place),
+                "pausedUntil": iso_ms(self._paused_until_ms(account)),
             }
         )
 

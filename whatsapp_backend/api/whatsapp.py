@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from whatsapp_backend.api.pages import PAGE_HEADERS, qr_page
 from whatsapp_backend.api.routes import Route, get, post
 from whatsapp_backend.api.schemas import PAGE, order, refusal
 from whatsapp_backend.api.tokens import admin_only
-from whatsapp_backend.api.values import iso, shown
+from whatsapp_backend.api.values import iso, iso_ms, shown
 from whatsapp_backend.api.who import who
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.moments import at_ms
@@ -65,12 +66,14 @@ class WhatsApp:
         documents: DocumentStore,
         queries: DocumentQueries,
         namespace: str,
+        paused_until_ms: Callable[[str], int | None] = lambda _: None,
     ) -> None:
         self._asker = asker
         self._desk = desk
         self._documents = documents
         self._queries = queries
         self._namespace = namespace
+        self._paused_until_ms = paused_until_ms
 
     def routes(self) -> list[Route]:
         """To be added to the application."""
@@ -122,7 +125,7 @@ class WhatsApp:
     async def accounts(self, request: web.Request) -> web.Response:
         """All accounts that the caller may see, without their pairing secrets."""
         caller = who(request)
-        accounts = [_account(view) for view in self._desk.views() if caller.may_see(view.account)]
+        accounts = [self._shown(view) for view in self._desk.views() if caller.may_see(view.account)]
         answer = {"success": True, "accounts": accounts, "count": len(accounts), "requestId": request_id(request)}
         return web.json_response(answer)
 
@@ -140,7 +143,7 @@ class WhatsApp:
             view = await self._desk.add(phone=phone, name=name, namespace=self._namespace)
         except ValueError as error:
             return failure(request, 400, "bad_phone", f"`phone` is {error}")
-        return web.json_response({"success": True, "account": _account(view)})
+        return web.json_response({"success": True, "account": self._shown(view)})
 
     async def regenerate_qr(self, request: web.Request) -> web.Response:
         """Start pairing again where it had ended."""
@@ -224,6 +227,9 @@ class WhatsApp:
             and document.fields.get("clientJid") != oneself
         ]
         return wanted, document_cursor(page, limit, "lastMessageAt", "threads", view.account)
+
+    def _shown(self, view: AccountView) -> dict[str, Any]:
+        return {**_account(view), "pausedUntil": iso_ms(self._paused_until_ms(view.account))}
 
     def _known(self, request: web.Request) -> AccountView:
         view = self._desk.view(request.match_info["account"])
