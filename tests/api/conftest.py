@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiohttp.test_utils import TestClient
 from backend import Backend, Desk, Runs, Ward
-from doors import all_routes, behind_the_gate, gate_of
+from doors import Doors, all_routes, behind_the_gate, gate_of
 
 from whatsapp_backend.api.tokens import Gate
 from whatsapp_backend.clock import SystemClock
@@ -45,3 +45,17 @@ def gate(backend: Backend, admin_token: str | None, obs_token: str | None) -> Ga
 async def api(backend: Backend, gate: Gate, aiohttp_client) -> TestClient:
     """A client of the API."""
     return await aiohttp_client(behind_the_gate(all_routes(backend, gate), gate, backend))
+
+
+@pytest.fixture
+async def doors(backend: Backend) -> Doors:
+    """A door with every kind of token, and everybody before it."""
+    doors = Doors(backend)
+    await doors.stock()
+    return doors
+
+
+@pytest.fixture
+async def real_door(doors: Doors, aiohttp_client) -> TestClient:
+    """That door, before the routes as they are."""
+    return await aiohttp_client(behind_the_gate(all_routes(doors.backend, doors.gate), doors.gate, doors.backend))
