@@ -168,8 +168,8 @@ def history_request(body: dict[str, Any]) -> dict[str, Any]:
     return {
         "chat": body["chat"],
         "anchor": {name: anchor[name] for name in names},
-        "time": body["time"],
-        "count": body["count"],
+        "time": int(body["time"]),
+        "count": int(body["count"]),
     }
 
 
@@ -228,4 +228,7 @@ def _is_text(value: Any, form: re.Pattern[str]) -> bool:
 
 
 def _is_whole(value: Any, allowed: range) -> bool:
-    return type(value) is int and value in allowed  # True is an int, too
+    """JSON has one kind of number: 5.0 is a whole one. True is none, though it is an int here."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # before a range is asked: it would count through all of itself for a float
+    return type(value) is int and value in allowed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -48,9 +49,9 @@ def nullable(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def one_of(words: Iterable[str]) -> Schema:
+def one_of(words: Iterable[str | enum.Enum]) -> Schema:
     """One of these words."""
-    return {"type": "string", "enum": [str(word) for word in words]}
+    return {"type": "string", "enum": [word.value if isinstance(word, enum.Enum) else word for word in words]}
 
 
 def several(schema: Schema) -> Schema:
