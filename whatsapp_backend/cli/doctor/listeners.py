@@ -34,9 +34,16 @@ def _inodes(table: Path, port: int) -> list[str]:
 
 def _has(process: Path, wanted: set[str]) -> bool:
     try:
-        return any(os.readlink(link) in wanted for link in (process / "fd").iterdir())  # noqa: PTH115 -- no file
+        return any(_target(link) in wanted for link in (process / "fd").iterdir())
     except OSError:  # it is gone, or another user's
         return False
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)  # noqa: PTH115 -- it names no file
+    except OSError:  # closed meanwhile
+        return ""
 
 
 def _name(process: Path) -> str:
