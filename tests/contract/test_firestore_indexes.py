@@ -13,6 +13,7 @@ from inbox_people import ADMIN, DIRECTORY, SHOP, STRANGER
 from index_usage import Index, held, missing, named_in, unused, used, without_automatic
 
 from whatsapp_backend.adapters.firestore import queries
+from whatsapp_backend.adapters.firestore.index_probe import missing_indexes
 from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
 from whatsapp_backend.domain.pages import Place
 from whatsapp_backend.rules.generations import MESSAGE_FIELDS
@@ -84,6 +85,12 @@ async def test_every_query_has_its_index(usage):
 async def test_every_index_has_its_query(usage):
     """An index that nobody asks costs storage and time at every write."""
     assert unused(usage, FILE) == []
+
+
+async def test_the_doctor_asks_for_every_index_and_for_no_other(firestore, firestore_emulator, firestore_project):
+    """So that production refuses him exactly those that are missing."""
+    assert await missing_indexes(firestore, FILE, timeout_s=10) == []
+    assert used(await usage_of(firestore_emulator, firestore_project)) == held(FILE)
 
 
 async def test_an_index_that_is_taken_away_is_missed(usage):
