@@ -24,9 +24,11 @@ from whatsapp_backend.errors import BridgeGone, CommandTimedOut, CredentialsUnre
 from whatsapp_backend.flows.socket import Ended, Socket
 from whatsapp_backend.ports import Accounts, Gateway, Journal, KeyStore
 from whatsapp_backend.rules.credentials import demand_usable
+from whatsapp_backend.rules.hearing import Hearing
 from whatsapp_backend.rules.identity import canonical_jid, phone_of
 from whatsapp_backend.rules.reconnect import (
     BRIDGE,
+    DEAF,
     NOT_OWNED,
     REPLACED,
     STOPS,
@@ -111,12 +113,22 @@ class Link:
 
     def left(self) -> None:
         """It does not run any more: people shall not take it for connected."""
-        self._change(status="disconnected", qr=None, caught_up=False, next_retry_at_ms=None)
+        self._change(status="disconnected", qr=None, caught_up=False, next_retry_at_ms=None, hearing=None)
 
     @property
     def _waits(self) -> bool:
         """Whether it is too early to connect again."""
         return self._next_at_s > self._near.clock.monotonic_s()
+
+    def deafened(self, reason: str) -> None:
+        """It looks alive and hears nothing: connect anew, as after any other end."""
+        if self.socket.up:
+            self.socket.halt("stopped", DEAF, f"deaf: {reason}")
+
+    def hears(self, hearing: Hearing) -> None:
+        """How well it hears."""
+        if self.view.status == "connected" and self.view.hearing != hearing.value:
+            self._change(hearing=hearing.value)
 
     # -- What the bridge says --------------------------------------------------------------------------------------
 
@@ -159,6 +171,7 @@ class Link:
             last_error=None,
             last_connected_at_ms=self._near.clock.wall_ms(),
             retry_count=0,
+            hearing=Hearing.HEARD.value,
         )
 
     def _remember_server(self) -> None:
@@ -271,6 +284,7 @@ class Link:
             last_disconnect_reason=ended.reason,
             retry_count=decision.endings.failures,
             next_retry_at_ms=now_ms + int(wait_s * 1000) if wait_s else None,
+            hearing=Hearing.DEAF.value if ended.code == DEAF else None,
         )
         tell = log.error if decision.stopped else log.info
         tell(
@@ -300,7 +314,7 @@ class Link:
                     told = str(error)
                     log.error("account_waits_for_the_store", account=self._account, reason=told)
                     if not self.socket.heeded:
-                        self._change(status="disconnected", qr=None, last_error=told)
+                        self._change(status="disconnected", qr=None, last_error=told, hearing=None)
             await self._near.clock.sleep(STORE_PAUSE_S)
 
     def _change(self, **changes: Any) -> None:
