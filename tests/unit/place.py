@@ -275,7 +275,7 @@ async def running(
     await place.declare(*accounts)
     stop = asyncio.Event()
     with capture_logs() as place.lines:
-        async with asyncio.timeout(100), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(200), asyncio.TaskGroup() as tasks:
             daemon = tasks.create_task(place.daemon.run(stop, lambda _: None))
             await place.clock.advance(5)
             yield place

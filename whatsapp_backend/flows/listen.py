@@ -11,6 +11,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -105,9 +106,9 @@ class Listener:
         """The bridge told when each open connection was heard, and what is not dealt with."""
         heard, stuck = answer.get("heard"), answer.get("stuck")
         waits = stuck if isinstance(stuck, Mapping) else {}
-        wall_ms = self._clock.wall_ms()
+        now_ms, wall_ms = self._now_ms(), self._clock.wall_ms()
         self._signs = {
-            account: _signs(wall_ms - at_ms, waits.get(account))
+            account: _signs(now_ms, wall_ms - at_ms, waits.get(account))
             for account, at_ms in (heard.items() if isinstance(heard, Mapping) else ())
             if isinstance(at_ms, int)
         }
@@ -253,10 +254,11 @@ class Listener:
         return round(self._clock.monotonic_s() * 1000)
 
 
-def _signs(frame_age_ms: int, waits: object) -> Signs:
+def _signs(now_ms: int, frame_age_ms: int, waits: object) -> Signs:
+    signs = Signs(asked_ms=now_ms, frame_age_ms=frame_age_ms)
     if not isinstance(waits, Mapping):
-        return Signs(frame_age_ms=frame_age_ms)
+        return signs
     stuck_ms, age_ms = waits.get("for"), waits.get("age")
     if not isinstance(stuck_ms, int) or not isinstance(age_ms, int):
-        return Signs(frame_age_ms=frame_age_ms)
-    return Signs(frame_age_ms=frame_age_ms, stuck_ms=stuck_ms, stuck_age_ms=age_ms)
+        return signs
+    return replace(signs, stuck_ms=stuck_ms, stuck_age_ms=age_ms)

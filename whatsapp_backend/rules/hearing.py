@@ -107,8 +107,9 @@ class Ear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
-    """What the bridge says of a connection: the age of its last frame, and of what is not dealt with."""
+    """What the bridge said of a connection: the age of its last frame then, and of what was not dealt with."""
 
+    asked_ms: int = 0
     frame_age_ms: int | None = None
     stuck_ms: int = 0
     stuck_age_ms: int = 0
@@ -189,22 +190,22 @@ def _concluded(ear: Ear, now_ms: int) -> Ear:
 
 def decide(ear: Ear, signs: Signs, now_ms: int, patience: Patience, *, lately_deaf: int = 0) -> Step:
     """What to do. `lately_deaf`: how often it was found deaf within the last hour."""
-    return _of_connection(ear, signs, now_ms, patience, lately_deaf) or _of_silence(ear, now_ms, patience)
+    return _of_connection(ear, signs, patience, lately_deaf) or _of_silence(ear, now_ms, patience)
 
 
-def _of_connection(ear: Ear, signs: Signs, now_ms: int, patience: Patience, lately_deaf: int) -> Step | None:
+def _of_connection(ear: Ear, signs: Signs, patience: Patience, lately_deaf: int) -> Step | None:
     """What its signs say by themselves."""
     patient_ms = patience.stuck_ms * min(1 << lately_deaf, patience.longest_stuck)
     if signs.stuck_ms >= patient_ms:
         reason = f"what came {signs.stuck_age_ms // 1000} s ago is not dealt with"
-        return Step(act=Act.DEAF, hearing=Hearing.DEAF, reason=reason, until_ms=now_ms - signs.stuck_age_ms)
+        return Step(act=Act.DEAF, hearing=Hearing.DEAF, reason=reason, until_ms=signs.asked_ms - signs.stuck_age_ms)
     age_ms = signs.frame_age_ms
     if age_ms is None or age_ms < patience.frame_ms:
         return None
     if ear.trips_failed < patience.trips:
         return Step(act=Act.PROBE, hearing=Hearing.PROBING)
     reason = f"nothing came on the connection for {age_ms // 1000} s, and the server does not answer"
-    return Step(act=Act.DEAF, hearing=Hearing.DEAF, reason=reason, until_ms=now_ms - age_ms)
+    return Step(act=Act.DEAF, hearing=Hearing.DEAF, reason=reason, until_ms=signs.asked_ms - age_ms)
 
 
 def _of_silence(ear: Ear, now_ms: int, patience: Patience) -> Step:
