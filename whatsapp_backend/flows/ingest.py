@@ -10,12 +10,12 @@ instead, and connected again when the store is well. What still comes of a socke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from whatsapp_backend.domain.frames import Find, Get, State
-from whatsapp_backend.domain.journal import Commit
+from whatsapp_backend.domain.journal import Commit, NewEntry
 from whatsapp_backend.errors import ProtocolError, StoreRefused, StoreUnwell
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.fetch import Asker
@@ -37,6 +37,7 @@ class Ingest:
         connector: Connector,
         asker: Asker,
         on_journaled: Callable[[], None],
+        on_heard: Callable[[str, Sequence[NewEntry]], None],
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._journal = journal
@@ -45,6 +46,7 @@ class Ingest:
         self._connector = connector
         self._asker = asker
         self._on_journaled = on_journaled
+        self._on_heard = on_heard
         self._tasks = tasks
 
     def on_commit(self, commit: Commit) -> None:
@@ -86,6 +88,7 @@ class Ingest:
         if seqs:
             self._on_journaled()
             self._asker.on_journaled(commit.account, commit.entries)
+            self._on_heard(commit.account, commit.entries)
 
     async def _get(self, get: Get) -> None:
         try:
