@@ -113,7 +113,8 @@ const COMMANDS = {
     },
 
     async ping(bridge) {
-        return { accounts: bridge.accounts, heard: bridge.heard, rss: process.memoryUsage.rss() }
+        const { accounts, heard, unanswered } = bridge
+        return { accounts, heard, unanswered, rss: process.memoryUsage.rss() }
     }
 }
 

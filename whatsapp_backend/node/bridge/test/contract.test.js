@@ -336,6 +336,23 @@ test('acks.js: the engine tells of a refusal right before it leaves, with the at
     assert.equal(order[told + 1][0], 'left')
 })
 
+test('acks.js: the engine tells of a receipt right before it leaves', async t => {
+    const stage = await Stage.set(t)
+    /** @type {any[]} */
+    const order = []
+    const probe = await Probe.linked(stage, t, { logger: ackingLogger(() => {}, ids => order.push(ids)) })
+    const ws = /** @type {any} */ (probe.sock).ws
+    const send = ws.socket.send.bind(ws.socket)
+    ws.socket.send = (/** @type {any[]} */ ...args) => {
+        order.push('left')
+        return send(...args)
+    }
+    await stage.op('message', { chat: ANA, id: 'READABLE', text: 'x' })
+    await probe.until('messages.upsert', data => data.messages[0].key.id === 'READABLE')
+    const told = order.findIndex(what => what[0] === 'READABLE')
+    assert.deepEqual(order.slice(told, told + 2), [['READABLE'], 'left'])
+})
+
 test('decrypt.js: a stanza is unsettled until all its ciphertexts are entries', () => {
     const tickets = new Tickets()
     const [one, two] = [Buffer.from('1'), Buffer.from('2')]
