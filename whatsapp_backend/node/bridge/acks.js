@@ -1,6 +1,6 @@
 /**
  * What the engine is about to acknowledge, refuse or receipt. It tells its logger, and nobody else, right before the
- * bytes go out (test/contract.test.js).
+ * bytes go out (test/acks.test.js).
  */
 import { SILENT } from './engine.js'
 
