@@ -37,9 +37,11 @@ from whatsapp_backend.flows.ingest import Ingest
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.lead import Lead
 from whatsapp_backend.flows.log_lines import LogLines
+from whatsapp_backend.flows.meters import Meters
 from whatsapp_backend.flows.publish import Published, Publisher
 from whatsapp_backend.flows.repair import Repair
 from whatsapp_backend.flows.runs import Runs
+from whatsapp_backend.lookout import Lookout, StoreWatch
 from whatsapp_backend.policies import is_quiet_now, run_policies, run_ticks
 from whatsapp_backend.settings import Settings
 from whatsapp_backend.stopping import at_most
@@ -85,6 +87,7 @@ class Daemon:
         self._rng = random.Random()  # noqa: S311 -- it spreads reconnects and runs, and keeps no secret
         self._lander = Lander(documents.store, self._clock)
         self._connected: set[str] = set()
+        self._meters = Meters()
 
     async def run(self, stop: asyncio.Event, started: Callable[[int], None]) -> None:
         """Run. Raises OperatorMustAct before anything was started that must be stopped."""
@@ -132,6 +135,7 @@ class Daemon:
             timeout_s=settings.history_timeout_s,
             is_connected=self._is_connected,
             retry_in_ms=settings.history_retry_in_ms,
+            on_outcome=self._meters.on_outcome,
         )
         self.publisher = self._publisher()
         self.epochs = Epochs(store, self.gateway, clock, tasks=tasks, on_news=self.publisher.settle_since)
@@ -145,21 +149,38 @@ class Daemon:
             asker=self.asker,
             on_journaled=self.publisher.nudge,
             tasks=tasks,
+            unanswered=self._meters.commits,
         )
         self.repair = self._repair()
         self.runs = self._runs(tasks)
         self._collector = Collector(
             store, self.gateway, clock, views=self.connector.views, forgive=self.publisher.forgive
         )
+        self._watch()
+
+    def _watch(self) -> None:
+        """Everything that sees the rest."""
+        watch = StoreWatch(self.store, self._clock)
         self._ward = DaemonWard(
-            journal=store,
+            watch=watch,
             gateway=self.gateway,
             publisher=self.publisher,
             lander=self._lander,
             documents=self.documents,
             connector=self.connector,
             lead=self.lead,
-            clock=clock,
+            clock=self._clock,
+        )
+        self._lookout = Lookout(
+            watch=watch,
+            gateway=self.gateway,
+            lead=self.lead,
+            meters=self._meters,
+            clock=self._clock,
+            views=self.connector.views,
+            operations=self._documents.operations,
+            reaches_firestore=self._ward.reaches_firestore,
+            is_well=lambda: self._ward.trouble() is None,
         )
 
     def _publisher(self) -> Publisher:
@@ -294,6 +315,7 @@ class Daemon:
             asker=self.asker,
             publisher=self.publisher,
             runs=self.runs,
+            look=self._lookout.look,
         )
         app = surfaces.application()
         if self._before_serving:
@@ -349,6 +371,7 @@ class Daemon:
             self.runs.on_connected(view.account)
 
     def _on_published(self, published: Published) -> None:
+        self._meters.on_landed(published.entries, self._clock.wall_ms())
         self._log_lines.on_published(published)
         self.documents.on_published(published)
         self.repair.on_published(published)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from whatsapp_backend.adapters.firestore.client import close, firestore_client
 from whatsapp_backend.adapters.firestore.documents import FirestoreDocuments
 from whatsapp_backend.adapters.firestore.leases import FirestoreLeases
 from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
+from whatsapp_backend.domain.operations import Operations
 from whatsapp_backend.ports import DocumentQueries, DocumentStore, Leases
 from whatsapp_backend.settings import Settings
 
@@ -25,6 +26,8 @@ class Documents:
     store: DocumentStore
     queries: DocumentQueries
     leases: Leases
+    operations: Callable[[], Operations] = Operations
+    """All that was asked of it so far."""
 
 
 @asynccontextmanager
@@ -36,10 +39,13 @@ async def firestore(settings: Settings, *, emulator: str | None = None) -> Async
         emulator_host=emulator,
     )
     try:
+        store, queries = FirestoreDocuments(client, grace_s=_WRITE_GRACE_S), FirestoreQueries(client)
+        leases = FirestoreLeases(client)
         yield Documents(
-            store=FirestoreDocuments(client, grace_s=_WRITE_GRACE_S),
-            queries=FirestoreQueries(client),
-            leases=FirestoreLeases(client),
+            store=store,
+            queries=queries,
+            leases=leases,
+            operations=lambda: store.operations + queries.operations + leases.operations,
         )
     finally:
         await close(client)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from whatsapp_backend.adapters.sqlite_store.store import SqliteStore
 from whatsapp_backend.api.gaps import GapRoutes
 from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.history_plan import HistoryPlans
+from whatsapp_backend.api.metrics import Metrics
 from whatsapp_backend.api.passive import refuse_while_passive
 from whatsapp_backend.api.routes import Route
 from whatsapp_backend.api.runs import RunRoutes
@@ -18,6 +20,7 @@ from whatsapp_backend.api.tokens import admins_only
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.database import Documents
+from whatsapp_backend.domain.sight import Sight
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.flows.lead import Lead
@@ -41,6 +44,7 @@ class Surfaces:
     asker: Asker
     publisher: Publisher
     runs: Runs
+    look: Callable[[], Awaitable[Sight]]
 
     def application(self) -> web.Application:
         """All routes behind all guards."""
@@ -63,6 +67,7 @@ class Surfaces:
         )
         return [
             *Health(self.ward, instance_id=settings.instance_id, wall_ms=wall_ms).routes(),
+            *Metrics(self.look).routes(),
             *whatsapp.routes(),
             *RunRoutes(runs=self.runs, jobs=store, accounts=accounts, wall_ms=wall_ms).routes(),
             *GapRoutes(ledger=store, accounts=accounts, distrust=self.publisher, wall_ms=wall_ms).routes(),
