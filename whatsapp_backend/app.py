@@ -41,7 +41,7 @@ from whatsapp_backend.flows.meters import Meters
 from whatsapp_backend.flows.publish import Published, Publisher
 from whatsapp_backend.flows.repair import Repair
 from whatsapp_backend.flows.runs import Runs
-from whatsapp_backend.lookout import Lookout, StoreWatch
+from whatsapp_backend.lookout import StoreWatch
 from whatsapp_backend.policies import is_quiet_now, run_policies, run_ticks
 from whatsapp_backend.settings import Settings
 from whatsapp_backend.stopping import at_most
@@ -68,6 +68,7 @@ class Daemon:
     """One running daemon. `run` lasts until `stop` is set; `started` is told the port it listens on.
 
     `locked`: the caller has the lock of the state directory. `before_serving` frees the port where it is taken by us.
+    `on_log_key` is told what numbers are masked with.
     """
 
     def __init__(
@@ -78,11 +79,13 @@ class Daemon:
         clock: Clock | None = None,
         locked: bool = False,
         before_serving: Callable[[], Awaitable[None]] | None = None,
+        on_log_key: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._documents = documents
         self._locked = locked
         self._before_serving = before_serving
+        self._on_log_key = on_log_key
         self._clock = clock or SystemClock()
         self._rng = random.Random()  # noqa: S311 -- it spreads reconnects and runs, and keeps no secret
         self._lander = Lander(documents.store, self._clock)
@@ -139,7 +142,9 @@ class Daemon:
         )
         self.publisher = self._publisher()
         self.epochs = Epochs(store, self.gateway, clock, tasks=tasks, on_news=self.publisher.settle_since)
-        self._log_lines = LogLines(log_key(settings.state_dir))
+        key = log_key(settings.state_dir)
+        self._on_log_key(key)
+        self._log_lines = LogLines(key)
         self.connector = self._connector(tasks)
         self._ingest = Ingest(
             journal=store,
@@ -156,31 +161,15 @@ class Daemon:
         self._collector = Collector(
             store, self.gateway, clock, views=self.connector.views, forgive=self.publisher.forgive
         )
-        self._watch()
-
-    def _watch(self) -> None:
-        """Everything that sees the rest."""
-        watch = StoreWatch(self.store, self._clock)
         self._ward = DaemonWard(
-            watch=watch,
+            watch=StoreWatch(store, clock),
             gateway=self.gateway,
             publisher=self.publisher,
             lander=self._lander,
             documents=self.documents,
             connector=self.connector,
             lead=self.lead,
-            clock=self._clock,
-        )
-        self._lookout = Lookout(
-            watch=watch,
-            gateway=self.gateway,
-            lead=self.lead,
-            meters=self._meters,
-            clock=self._clock,
-            views=self.connector.views,
-            operations=self._documents.operations,
-            reaches_firestore=self._ward.reaches_firestore,
-            is_well=lambda: self._ward.trouble() is None,
+            clock=clock,
         )
 
     def _publisher(self) -> Publisher:
@@ -272,6 +261,7 @@ class Daemon:
             held_up=lambda: self._lander.is_held_up,
             holds_back=settings.history_sync_dry_run,
             on_ended=self.repair.on_ended,
+            instance=settings.instance_id,
         )
 
     async def _launch(self) -> Launch:
@@ -315,7 +305,7 @@ class Daemon:
             asker=self.asker,
             publisher=self.publisher,
             runs=self.runs,
-            look=self._lookout.look,
+            meters=self._meters,
         )
         app = surfaces.application()
         if self._before_serving:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -20,12 +19,13 @@ from whatsapp_backend.api.tokens import admins_only
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.database import Documents
-from whatsapp_backend.domain.sight import Sight
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.flows.lead import Lead
+from whatsapp_backend.flows.meters import Meters
 from whatsapp_backend.flows.publish import Publisher
 from whatsapp_backend.flows.runs import Runs
+from whatsapp_backend.lookout import Lookout
 from whatsapp_backend.settings import Settings
 from whatsapp_backend.ward import DaemonWard
 
@@ -44,7 +44,7 @@ class Surfaces:
     asker: Asker
     publisher: Publisher
     runs: Runs
-    look: Callable[[], Awaitable[Sight]]
+    meters: Meters
 
     def application(self) -> web.Application:
         """All routes behind all guards."""
@@ -67,9 +67,22 @@ class Surfaces:
         )
         return [
             *Health(self.ward, instance_id=settings.instance_id, wall_ms=wall_ms).routes(),
-            *Metrics(self.look).routes(),
+            *Metrics(self._lookout().look).routes(),
             *whatsapp.routes(),
             *RunRoutes(runs=self.runs, jobs=store, accounts=accounts, wall_ms=wall_ms).routes(),
             *GapRoutes(ledger=store, accounts=accounts, distrust=self.publisher, wall_ms=wall_ms).routes(),
             *HistoryPlans(store, view=accounts.view, dry_run=settings.history_sync_dry_run).routes(),
         ]
+
+    def _lookout(self) -> Lookout:
+        return Lookout(
+            watch=self.ward.watch,
+            gateway=self.ward.gateway,
+            lead=self.lead,
+            meters=self.meters,
+            clock=self.clock,
+            views=self.connector.views,
+            operations=self.database.operations,
+            reaches_firestore=self.ward.reaches_firestore,
+            is_well=lambda: self.ward.trouble() is None,
+        )

@@ -18,7 +18,9 @@ async def receive(store, *times, account=ANA):
 def gap(number, *, account=ANA, reason=Reason.DEAF, opened_at_ms, **more):
     bounds = {"start_ms": 1_000, "end_ms": 2_000, "below": Point(500, "A"), "above": Point(2_500, "B")}
     thread = f"threads/{account}"
-    return Gap(account=account, thread=thread, number=number, reason=reason, opened_at_ms=opened_at_ms, **bounds, **more)
+    return Gap(
+        account=account, thread=thread, number=number, reason=reason, opened_at_ms=opened_at_ms, **bounds, **more
+    )
 
 
 def coverage(*gaps):

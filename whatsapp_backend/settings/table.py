@@ -13,6 +13,7 @@ from whatsapp_backend.settings.kinds import (
     Text,
     Whole,
 )
+from whatsapp_backend.settings.logs import LOGS
 from whatsapp_backend.settings.requests import REQUESTS
 from whatsapp_backend.settings.variables import Variable, row
 
@@ -359,6 +360,7 @@ REPAIR: tuple[Variable, ...] = (
 
 SECTIONS: dict[str, tuple[Variable, ...]] = {
     "Process": PROCESS,
+    "Log": LOGS,
     "Firestore": FIRESTORE,
     "WhatsApp and the journal": WHATSAPP,
     "Requests to the phone": REQUESTS,

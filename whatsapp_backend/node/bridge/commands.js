@@ -130,7 +130,7 @@ function decode({ form, raw, envelope, me }) {
         if (form === 'web') return webPayload(proto.WebMessageInfo.decode(bytes))
         if (form === 'stanza') return readStanza(fromJson(JSON.parse(bytes.toString())), me)
     } catch (error) {
-        throw new CommandFailed('refused', error instanceof Error ? error.message : 'unreadable')
+        throw new CommandFailed('refused', error instanceof Error ? error.name : 'unreadable') // its text quotes
     }
     throw badArguments('form')
 }
