@@ -48,10 +48,11 @@ def promtool(*arguments: str | Path) -> None:
 
 def test_every_metric_that_a_rule_or_the_operators_page_names_is_told():
     told = {one.name for family in parsed(shown(sight()).decode()) for one in family.samples}
-    operations = (ROOT / "docs" / "operations.md").read_text()
-    for where, text in (("rules", RULES.read_text()), ("tests", TESTS.read_text()), ("page", operations)):
-        named = metrics(text) - {"whatsapp_backend", "whatsapp_instances", "whatsapp_account_owners"}
-        assert named - told - {"whatsapp_landing_seconds"} == set(), where
+    page = (ROOT / "docs" / "operations.md").read_text().partition("### Metrics")[2].partition("### The log")[0]
+    for where, text in (("rules", RULES.read_text()), ("tests", TESTS.read_text()), ("page", page)):
+        named = metrics(text) - {"whatsapp_landing_seconds"}  # of which there are only its buckets, sum and count
+        assert len(named) > 10
+        assert named <= told, where
 
 
 @pytest.mark.parametrize("name", alerts())
