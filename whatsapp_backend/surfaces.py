@@ -15,6 +15,7 @@ from whatsapp_backend.api.guard import Hosts
 from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.limits import FailureLimits
+from whatsapp_backend.api.metrics import Metrics
 from whatsapp_backend.api.openapi import OpenApi
 from whatsapp_backend.api.parked import ParkedRoutes
 from whatsapp_backend.api.passive import refuse_while_passive
@@ -32,9 +33,11 @@ from whatsapp_backend.database import Documents
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.flows.lead import Lead
+from whatsapp_backend.flows.meters import Meters
 from whatsapp_backend.flows.pauses import Pausing
 from whatsapp_backend.flows.publish import Publisher
 from whatsapp_backend.flows.runs import Runs
+from whatsapp_backend.lookout import Lookout
 from whatsapp_backend.settings import Settings
 from whatsapp_backend.ward import DaemonWard
 
@@ -70,6 +73,7 @@ class Surfaces:
     publisher: Publisher
     runs: Runs
     pauses: Pausing
+    meters: Meters
 
     def application(self) -> web.Application:
         """All routes behind all guards."""
@@ -94,6 +98,7 @@ class Surfaces:
         routes = [
             *SigningIn(self.gate).routes(),
             *Health(self.ward, instance_id=settings.instance_id, wall_ms=wall_ms).routes(),
+            *Metrics(self._lookout().look).routes(),
             *whatsapp.routes(),
             *RunRoutes(
                 runs=self.runs,
@@ -111,3 +116,16 @@ class Surfaces:
             *HistoryPlans(store, view=accounts.view, dry_run=settings.history_sync_dry_run).routes(),
         ]
         return [*routes, *OpenApi(routes).routes()]
+
+    def _lookout(self) -> Lookout:
+        return Lookout(
+            watch=self.ward.watch,
+            gateway=self.ward.gateway,
+            lead=self.lead,
+            meters=self.meters,
+            clock=self.clock,
+            views=self.connector.views,
+            operations=self.database.operations,
+            reaches_firestore=self.ward.reaches_firestore,
+            is_well=lambda: self.ward.trouble() is None,
+        )

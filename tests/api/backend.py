@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient
 
-from whatsapp_backend.api.health import Vitals
+from whatsapp_backend.api.health import Behind, Vitals
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.coverage import ENDLESS_MS
 from whatsapp_backend.domain.jobs import UNFINISHED, Bounds, Job, JobState, Kind, Plan, Trigger
@@ -91,7 +91,12 @@ class Ward:
     desk: Desk
     now: Vitals = field(
         default_factory=lambda: Vitals(
-            trouble=None, firestore_connected=True, consumers={"documents": (40, 2)}, parked=1, journal_end=42
+            trouble=None,
+            firestore_connected=True,
+            consumers={"documents": Behind(position=40, lag=2, oldest_s=7)},
+            parked=1,
+            journal_end=42,
+            as_of_ms=NOW_MS,
         )
     )
     hangs: bool = False

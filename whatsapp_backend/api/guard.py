@@ -33,6 +33,8 @@ log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
+_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}(?![0-9A-Za-z])")
+"""What might be a phone's: a request's id goes into the log."""
 _OWN_ID = web.RequestKey("request_id", str)
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
 _UNAVAILABLE = {
@@ -140,7 +142,7 @@ def request_id(request: web.Request) -> str:
     """The caller's own id, where it can be one, else a new one."""
     if _OWN_ID not in request:
         given = request.headers.get("X-Request-ID", "")
-        request[_OWN_ID] = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request[_OWN_ID] = given if _REQUEST_ID.fullmatch(given) and not _NUMBER.search(given) else uuid.uuid4().hex
     return request[_OWN_ID]
 
 

@@ -37,16 +37,26 @@ class Owing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """How far a consumer of the journal has come: `lag` entries are after it, the oldest of them so old."""
+
+    position: int
+    lag: int
+    oldest_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
     """How the daemon is, at one moment. `trouble` names what keeps messages from being received or landed."""
 
     trouble: str | None
     firestore_connected: bool
-    consumers: dict[str, tuple[int, int]]
-    """Consumer → (position, lag behind the journal's end)."""
+    consumers: Mapping[str, Behind]
     parked: int
     journal_end: int
     debts: Owing = field(default_factory=Owing)
+    as_of_ms: int | None = None
+    """When the store said so last, None where it never did."""
 
 
 class Ward(Protocol):
@@ -156,17 +166,20 @@ class Health:
         )
 
     async def consumers(self, _request: web.Request) -> web.Response:
-        """Each consumer's position and how far it is behind the journal's end."""
+        """Each consumer's position, how far it is behind the journal's end, and for how long its oldest entry waits."""
         vitals = await self._vitals()
-        return web.json_response(
-            {
-                "journalEnd": vitals.journal_end,
-                "consumers": [
-                    {"name": name, "position": position, "lag": lag}
-                    for name, (position, lag) in vitals.consumers.items()
-                ],
-            }
-        )
+        answer: dict[str, Any] = {
+            "journalEnd": vitals.journal_end,
+            "consumers": [
+                {"name": name, "position": one.position, "lag": one.lag, "oldestSeconds": one.oldest_s}
+                for name, one in vitals.consumers.items()
+            ],
+            "parked": vitals.parked,
+            "asOf": None if vitals.as_of_ms is None else iso(at_ms(vitals.as_of_ms)),
+        }
+        if vitals.trouble:
+            answer["reason"] = vitals.trouble
+        return web.json_response(answer)
 
     def _about(self, vitals: Vitals, standing: Standing) -> dict[str, Any]:
         return {
@@ -184,7 +197,7 @@ class Health:
             trouble = "the store does not answer: is its disk well?"
         except Exception as error:  # "always 200": a bug in what is shown must not look like a daemon that is gone
             log.exception("vitals_failed")
-            trouble = f"what is asked cannot be told: {error!r}"
+            trouble = f"what is asked cannot be told: {type(error).__name__}; the log says more"
         return Vitals(trouble=trouble, firestore_connected=False, consumers={}, parked=0, journal_end=0)
 
     def _now(self) -> str:

@@ -40,6 +40,8 @@ class Settings:
     journal_retention_days: int
     mirror_days: int
 
+    log_format: str
+
     history_timeout_s: float
     history_spacing_s: float
     history_retry_in_ms: bool

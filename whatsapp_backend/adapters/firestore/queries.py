@@ -126,5 +126,7 @@ class FirestoreQueries:
         except grpc.aio.AioRpcError as error:
             raise DocumentsUnavailable(f"Firestore could not be queried: {describe(error)}") from error
         finally:
-            self.operations.reads += max(1, len(found))  # an empty answer is billed as one read
+            billed = max(1, len(found))  # an empty answer is billed as one read
+            self.operations.reads += billed
+            self.operations.queried += billed
         return found

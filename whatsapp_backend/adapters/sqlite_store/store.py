@@ -29,6 +29,7 @@ from whatsapp_backend.adapters.sqlite_store import (
     repairs,
     stats,
     surveys,
+    watching,
 )
 from whatsapp_backend.adapters.sqlite_store.lane import Lane
 from whatsapp_backend.adapters.sqlite_store.opening import OpenFile, open_file
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from whatsapp_backend.domain.pages import DebtPlace, GapPlace, JobPlace
     from whatsapp_backend.domain.repairs import Rotation
     from whatsapp_backend.domain.surveys import Survey
+    from whatsapp_backend.domain.watching import Counts, Lag
 
 
 class SqliteStore:
@@ -130,6 +132,16 @@ class SqliteStore:
     async def stats(self) -> StoreStats:
         """See the port."""
         return await self._reader.submit(partial(stats.stats, file=self.path))
+
+    # Watched
+
+    async def lag(self, consumer: str) -> Lag:
+        """See the port."""
+        return await self._reader.submit(partial(watching.lag, consumer=consumer))
+
+    async def counts(self) -> Counts:
+        """See the port."""
+        return await self._reader.submit(partial(watching.counts, file=self.path))
 
     # KeyStore
 
