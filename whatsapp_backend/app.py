@@ -21,10 +21,12 @@ from whatsapp_backend.adapters.instance import new_instance
 from whatsapp_backend.adapters.log_key import log_key
 from whatsapp_backend.adapters.node_runtime import node_home
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
+from whatsapp_backend.api.lookout import Lookout
 from whatsapp_backend.api.server import serving
 from whatsapp_backend.clock import Clock, SystemClock
 from whatsapp_backend.database import Documents
 from whatsapp_backend.domain.accounts import AccountView
+from whatsapp_backend.domain.jobs import Job
 from whatsapp_backend.domain.leases import Term, Timings
 from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.account_documents import AccountDocuments
@@ -38,6 +40,7 @@ from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.lead import Lead
 from whatsapp_backend.flows.log_lines import LogLines
 from whatsapp_backend.flows.publish import Published, Publisher
+from whatsapp_backend.flows.rates import EVERY_S
 from whatsapp_backend.flows.repair import Repair
 from whatsapp_backend.flows.runs import Runs
 from whatsapp_backend.policies import is_quiet_now, run_policies, run_ticks
@@ -161,6 +164,7 @@ class Daemon:
             lead=self.lead,
             clock=clock,
         )
+        self.lookout = Lookout(ward=self._ward, store=store, landed=lambda: self.publisher.position, clock=clock)
 
     def _publisher(self) -> Publisher:
         store = self.store
@@ -250,7 +254,7 @@ class Daemon:
             quiet=lambda: is_quiet_now(settings, self._clock),
             held_up=lambda: self._lander.is_held_up,
             holds_back=settings.history_sync_dry_run,
-            on_ended=self.repair.on_ended,
+            on_ended=self._on_ended,
         )
 
     async def _launch(self) -> Launch:
@@ -274,7 +278,11 @@ class Daemon:
 
     @asynccontextmanager
     async def _nudging(self) -> AsyncIterator[None]:
-        ticks = {**run_ticks(self._settings, self.runs), "repair": (self.repair.tick, _REPAIR_EVERY_S)}
+        ticks = {
+            **run_ticks(self._settings, self.runs),
+            "repair": (self.repair.tick, _REPAIR_EVERY_S),
+            "lookout": (self.lookout.tick, EVERY_S),
+        }
         async with nudges.nudging(
             prune=self._prune, collect=self._collector.collect, beat=self.epochs.beat, ticks=ticks
         ):
@@ -294,6 +302,7 @@ class Daemon:
             asker=self.asker,
             publisher=self.publisher,
             runs=self.runs,
+            lookout=self.lookout,
         )
         app = surfaces.application()
         if self._before_serving:
@@ -342,6 +351,7 @@ class Daemon:
     def _on_change(self, view: AccountView) -> None:
         self.epochs.on_change(view)  # first, and before anything that comes on a new connection is committed
         self.documents.on_change(view)
+        self.lookout.happenings.on_change(view)
         if view.status != "connected":
             self._connected.discard(view.account)
         elif view.account not in self._connected:
@@ -352,6 +362,11 @@ class Daemon:
         self._log_lines.on_published(published)
         self.documents.on_published(published)
         self.repair.on_published(published)
+        self.lookout.happenings.on_published(published)
+
+    def _on_ended(self, job: Job) -> None:
+        self.repair.on_ended(job)
+        self.lookout.happenings.on_ended(job)
 
     def _is_connected(self, account: str) -> bool:
         view = self.connector.view(account)

@@ -13,6 +13,7 @@ from whatsapp_backend.testing.memory_holding import MemoryHolding, fitting
 from whatsapp_backend.testing.memory_jobs import MemoryJobs
 from whatsapp_backend.testing.memory_ledger import MemoryLedger
 from whatsapp_backend.testing.memory_mirror import MemoryMirror
+from whatsapp_backend.testing.memory_overview import MemoryOverview
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -28,7 +29,7 @@ class _Notice:
         self.parked = False
 
 
-class MemoryStore(MemoryJobs, MemoryLedger, MemoryHolding, MemoryMirror):
+class MemoryStore(MemoryOverview, MemoryJobs, MemoryLedger, MemoryHolding, MemoryMirror):
     """What is written while `unwell` is set raises StoreUnwell with that reason; reads go on."""
 
     def __init__(self) -> None:
