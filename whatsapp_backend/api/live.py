@@ -57,7 +57,7 @@ class Live:
         self._again = again or _as_before
         self._most = most
         self._slow_s = slow_s
-        self._listeners = 0
+        self.listeners = 0
         self._ending = asyncio.Event()
         self._life = f"{clock.wall_ms():x}"
         """Ids of an earlier life mean nothing in this one."""
@@ -72,10 +72,10 @@ class Live:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """What is new, for as long as somebody listens (server-sent events)."""
-        if self._listeners >= self._most:
+        if self.listeners >= self._most:
             return failure(request, 503, "too_many_listeners", "too many pages are open: close one, and try again")
         response = web.StreamResponse(headers=_HEADERS)
-        self._listeners += 1
+        self.listeners += 1
         try:
             await response.prepare(request)
             async for news in self._news(request):
@@ -85,7 +85,7 @@ class Live:
             if request.transport is not None:
                 request.transport.abort()
         finally:
-            self._listeners -= 1
+            self.listeners -= 1
         return response
 
     async def _news(self, request: web.Request) -> AsyncIterator[bytes]:

@@ -37,11 +37,19 @@ _STATUSES = {JobState.DONE: "success", JobState.PENDING: "running", JobState.RUN
 
 
 class Status:
-    """The route."""
+    """The route. `paused_until_ms`: until when no run of an account may begin by itself, as an operator said."""
 
-    def __init__(self, lookout: Lookout, *, instance_id: str, wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        lookout: Lookout,
+        *,
+        instance_id: str,
+        wall_ms: Callable[[], int],
+        paused_until_ms: Callable[[str], int | None] = lambda _: None,
+    ) -> None:
         self._lookout = lookout
         self._instance_id = instance_id
+        self._paused_until_ms = paused_until_ms
         self._booted_at_ms = wall_ms()
 
     def routes(self) -> list[Route]:
@@ -117,7 +125,8 @@ class Status:
             "gaps": {**{name: tally.holes.get(state, 0) for state, name in _NAMES.items()}, "deep": tally.deep},
             "oldestGapAt": iso_ms(tally.oldest_hole_at_ms),
             "debts": tally.debts,
-            "pausedUntil": iso_ms(tally.paused_until_ms) if tally.paused_until_ms > glance.at_ms else None,
+            "pausedUntil": _ahead(self._paused_until_ms(account), glance.at_ms),
+            "phoneRestsUntil": _ahead(tally.paused_until_ms, glance.at_ms),
             "lastBackfillAt": iso_ms(told.ended_at_ms) if told else None,
             "lastBackfillStatus": _status(last),
             "lastHistorySyncAt": iso_ms(happenings.history_at_ms.get(account)),
@@ -156,6 +165,10 @@ def _summary(glance: Glance, views: list[AccountView]) -> dict[str, Any]:
         "parked": glance.vitals.parked,
         "lagEntries": max((lag for _, lag in glance.vitals.consumers.values()), default=0),
     }
+
+
+def _ahead(ms: int | None, now_ms: int) -> str | None:
+    return iso_ms(ms) if ms is not None and ms > now_ms else None
 
 
 def _status(last: Job | None) -> str | None:

@@ -12,7 +12,7 @@ const DAY_MS = 86400e3;
 export const LEGEND = [
   ...Object.entries(PROOFS).map(([proof, text]) => [`proof ${proof}`, text]),
   ["gap open", "a gap, to be filled"], ["gap filling", "being filled"], ["gap unreachable", "could not be filled"],
-  ["gap deep", "older history, not fetched"],
+  ["gap deep", "older history, not fetched"], ["track", "nothing came since"],
 ];
 
 export function swatch(kind) {
@@ -75,16 +75,25 @@ export function inWords(thread) {
   return `${more}of ${long} until ${moment(gap.untilMs)}: ${REASONS[gap.reason] ?? gap.reason}; ${state}.`;
 }
 
+const STEPS = [300e3, 900e3, 3600e3, 3 * 3600e3, 6 * 3600e3, 12 * 3600e3, DAY_MS, 2 * DAY_MS, 7 * DAY_MS, 30 * DAY_MS, 90 * DAY_MS,
+  365 * DAY_MS];
+
+/** Marks at whole hours, or days, of local time. */
 export function axis({ from, until, width }) {
-  const steps = Math.max(2, Math.floor(width / 110));
-  const short = until - from <= 2 * DAY_MS;
+  const room = Math.max(2, Math.floor(width / 90));
+  const step = STEPS.find((one) => (until - from) / one <= room) ?? STEPS.at(-1);
+  const shift = new Date(until).getTimezoneOffset() * 60e3;
+  const place = (ms) => Math.round(((ms - from) / (until - from)) * width * 10) / 10;
   const marks = [];
-  for (let step = 0; step <= steps; step += 1) {
-    const at = (step / steps) * width;
-    const ms = from + ((until - from) * step) / steps;
-    const anchor = step === 0 ? "start" : step === steps ? "end" : "middle";
-    marks.push(draw("path", { d: `M${at} 14 v6`, class: "tick" }),
-      draw("text", { x: at, y: 10, "text-anchor": anchor }, step === steps ? "now" : short ? clock(ms) : day(ms)));
+  for (let ms = Math.ceil((from - shift) / step) * step + shift; ms < until; ms += step) {
+    const at = place(ms);
+    const midnight = (ms - shift) % DAY_MS === 0;
+    if (at > 24 && at < width - 56) {
+      marks.push(draw("path", { d: `M${at} 14 v6`, class: "tick" }),
+        draw("text", { x: at, y: 10, "text-anchor": "middle" }, step < DAY_MS && !midnight ? clock(ms) : day(ms)));
+    }
   }
+  marks.push(draw("path", { d: `M${width - 1} 14 v6`, class: "tick" }),
+    draw("text", { x: width, y: 10, "text-anchor": "end" }, "now"));
   return draw("svg", { viewBox: `0 0 ${width} 20`, width, height: 20 }, ...marks);
 }

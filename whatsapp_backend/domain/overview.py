@@ -14,7 +14,8 @@ class Tally:
 
     `holes` are its gaps that are not closed and have a message on both sides, by state; `deep` are those below which
     there is nothing: history that was not fetched yet. `oldest_hole_at_ms` is when the oldest hole that may still be
-    filled was found. Its phone is asked for nothing until `paused_until_ms`.
+    filled was found. Its phone did not
+    answer, and is asked for nothing until `paused_until_ms`.
     """
 
     holes: Mapping[GapState, int] = field(default_factory=dict)

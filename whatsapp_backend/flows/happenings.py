@@ -44,6 +44,8 @@ class Happenings:
         self._counted: Counter[tuple[str, str, str]] = Counter()
         self._told_s = clock.monotonic_s()
         self._statuses: dict[str, tuple[str, bool]] = {}
+        self._connected: set[str] = set()
+        """Accounts that were connected since we began."""
         self._holes: dict[str, int] | None = None
         self._running: frozenset[str] = frozenset()
         self.reconnects: Counter[str] = Counter()
@@ -75,10 +77,15 @@ class Happenings:
         if before is None or before == now:
             return
         if before[0] != view.status:
-            self.reconnects[view.account] += view.status == "connected" and before[0] != "pairing"
             self._add("connection", view.account, view.status)
+            self._count_connection(view)
         elif view.caught_up:
             self._add("connection", view.account, "caught_up")
+
+    def _count_connection(self, view: AccountView) -> None:
+        if view.status == "connected":
+            self.reconnects[view.account] += view.account in self._connected
+            self._connected.add(view.account)
 
     def on_published(self, published: Published) -> None:
         """A window landed."""
