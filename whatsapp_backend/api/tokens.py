@@ -41,9 +41,9 @@ _WANTED = {
 class Tokens:
     """The tokens there are. `id_tokens`: None where nobody can sign in with Firebase."""
 
-    admin: str | None
-    obs: str | None
-    id_tokens: IdTokens | None = field(default=None)
+    admin: str | None = field(repr=False)
+    obs: str | None = field(repr=False)
+    id_tokens: IdTokens | None = field(default=None, repr=False)
 
     async def holder(self, token: str) -> Holder:
         """Whose it is. Raises TokenRefused and AuthUnavailable."""
