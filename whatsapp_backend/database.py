@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from whatsapp_backend.adapters.firestore.leases import FirestoreLeases
 from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
 from whatsapp_backend.adapters.id_tokens import GoogleIdTokens
 from whatsapp_backend.clock import SystemClock
+from whatsapp_backend.domain.operations import Operations
 from whatsapp_backend.ports import DocumentQueries, DocumentStore, IdTokens, Leases
 from whatsapp_backend.settings import Settings
 
@@ -32,6 +33,8 @@ class Documents:
     queries: DocumentQueries
     leases: Leases
     id_tokens: IdTokens | None = None
+    operations: Callable[[], Operations] = Operations
+    """All that was asked of it so far."""
 
 
 @asynccontextmanager
@@ -43,10 +46,13 @@ async def firestore(settings: Settings, *, emulator: str | None = None) -> Async
         emulator_host=emulator,
     )
     try:
+        store, queries = FirestoreDocuments(client, grace_s=_WRITE_GRACE_S), FirestoreQueries(client)
+        leases = FirestoreLeases(client)
         yield Documents(
-            store=FirestoreDocuments(client, grace_s=_WRITE_GRACE_S),
-            queries=FirestoreQueries(client),
-            leases=FirestoreLeases(client),
+            store=store,
+            queries=queries,
+            leases=leases,
+            operations=lambda: store.operations + queries.operations + leases.operations,
             id_tokens=None if emulator else _id_tokens(settings),
         )
     finally:

@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from whatsapp_backend.adapters.sqlite_store.store import SqliteStore
+from whatsapp_backend.api.connections import Connections
+from whatsapp_backend.api.debts import DebtRoutes
+from whatsapp_backend.api.exports import Exports
 from whatsapp_backend.api.gaps import GapRoutes
 from whatsapp_backend.api.guard import Hosts
 from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.limits import FailureLimits
+from whatsapp_backend.api.metrics import Metrics
+from whatsapp_backend.api.openapi import OpenApi
+from whatsapp_backend.api.parked import ParkedRoutes
 from whatsapp_backend.api.passive import refuse_while_passive
+from whatsapp_backend.api.pauses import PauseRoutes
 from whatsapp_backend.api.routes import Route
 from whatsapp_backend.api.runs import RunRoutes
 from whatsapp_backend.api.server import application
@@ -26,8 +33,11 @@ from whatsapp_backend.database import Documents
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.flows.lead import Lead
+from whatsapp_backend.flows.meters import Meters
+from whatsapp_backend.flows.pauses import Pausing
 from whatsapp_backend.flows.publish import Publisher
 from whatsapp_backend.flows.runs import Runs
+from whatsapp_backend.lookout import Lookout
 from whatsapp_backend.settings import Settings
 from whatsapp_backend.ward import DaemonWard
 
@@ -62,6 +72,8 @@ class Surfaces:
     asker: Asker
     publisher: Publisher
     runs: Runs
+    pauses: Pausing
+    meters: Meters
 
     def application(self) -> web.Application:
         """All routes behind all guards."""
@@ -81,12 +93,39 @@ class Surfaces:
             documents=self.database.store,
             queries=self.database.queries,
             namespace=settings.account_namespace,
+            paused_until_ms=self.pauses.until_ms,
         )
-        return [
+        routes = [
             *SigningIn(self.gate).routes(),
             *Health(self.ward, instance_id=settings.instance_id, wall_ms=wall_ms).routes(),
+            *Metrics(self._lookout().look).routes(),
             *whatsapp.routes(),
-            *RunRoutes(runs=self.runs, jobs=store, accounts=accounts, wall_ms=wall_ms).routes(),
+            *RunRoutes(
+                runs=self.runs,
+                jobs=store,
+                accounts=accounts,
+                wall_ms=wall_ms,
+                paused_until_ms=self.pauses.until_ms,
+            ).routes(),
+            *PauseRoutes(pauses=self.pauses, accounts=accounts).routes(),
             *GapRoutes(ledger=store, accounts=accounts, distrust=self.publisher, wall_ms=wall_ms).routes(),
+            *DebtRoutes(debts=store, accounts=accounts).routes(),
+            *Connections(accounts, realtime=self.ward.realtime).routes(),
+            *Exports(accounts=accounts, documents=self.database.store, queries=self.database.queries).routes(),
+            *ParkedRoutes(consumers=store, replayer=self.publisher, accounts=accounts).routes(),
             *HistoryPlans(store, view=accounts.view, dry_run=settings.history_sync_dry_run).routes(),
         ]
+        return [*routes, *OpenApi(routes).routes()]
+
+    def _lookout(self) -> Lookout:
+        return Lookout(
+            watch=self.ward.watch,
+            gateway=self.ward.gateway,
+            lead=self.lead,
+            meters=self.meters,
+            clock=self.clock,
+            views=self.connector.views,
+            operations=self.database.operations,
+            reaches_firestore=self.ward.reaches_firestore,
+            is_well=lambda: self.ward.trouble() is None,
+        )

@@ -321,19 +321,19 @@ async def test_jobs_come_newest_first_in_pages_and_only_of_this_account(api, bac
     for number in range(5):
         backend.runs.put(f"J{number}", created_at_ms=NOW_MS + number)
     backend.runs.put("other", account=OTHER)
-    seen, before = [], {}
+    seen, cursor = [], {}
     while True:
-        page = await json_of(api, JOBS, limit="2", **before)
+        page = await json_of(api, JOBS, limit="2", **cursor)
         assert page["count"] == len(page["jobs"])
         seen += [job["id"] for job in page["jobs"]]
-        if page["before"] is None:
+        if page["nextCursor"] is None:
             break
-        before = {"before": page["before"]}
+        cursor = {"cursor": page["nextCursor"]}
     assert seen == ["J4", "J3", "J2", "J1", "J0"]
 
 
 @pytest.mark.parametrize(
-    "query", [{"limit": "0"}, {"limit": "501"}, {"limit": "x"}, {"before": ""}, {"before": "x"}, {"before": "5"}]
+    "query", [{"limit": "0"}, {"limit": "501"}, {"limit": "x"}, {"cursor": ""}, {"cursor": "x"}, {"cursor": "5"}]
 )
 async def test_a_page_that_is_none_is_refused(api, query):
     await refused(await api.get(JOBS, params=query), 400, "bad_request")

@@ -33,6 +33,8 @@ log = structlog.get_logger()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
+_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}(?![0-9A-Za-z])")
+"""What might be a phone's: a request's id goes into the log."""
 _OWN_ID = web.RequestKey("request_id", str)
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
 _UNAVAILABLE = {
@@ -126,15 +128,21 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:
         log.exception("request_failed", method=request.method, request=request_id(request))
         response = failure(request, 500, "internal_error", "this is a bug: the log says more, by the request's id")
-    response.headers.update({**_SAFE, "X-Request-ID": request_id(request)})
+    if not response.prepared:  # a stream is on its way already, with these headers
+        response.headers.update(own_headers(request))
     return response
+
+
+def own_headers(request: web.Request) -> dict[str, str]:
+    """What every answer says beside what it answers."""
+    return {**_SAFE, "X-Request-ID": request_id(request)}
 
 
 def request_id(request: web.Request) -> str:
     """The caller's own id, where it can be one, else a new one."""
     if _OWN_ID not in request:
         given = request.headers.get("X-Request-ID", "")
-        request[_OWN_ID] = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request[_OWN_ID] = given if _REQUEST_ID.fullmatch(given) and not _NUMBER.search(given) else uuid.uuid4().hex
     return request[_OWN_ID]
 
 

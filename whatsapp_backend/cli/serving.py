@@ -17,6 +17,7 @@ from whatsapp_backend.adapters.sqlite_store.lock import StateLock
 from whatsapp_backend.api.server import application, serving
 from whatsapp_backend.api.standby import Standby
 from whatsapp_backend.app import Daemon
+from whatsapp_backend.cli.logs import LogFormat, use_format, use_key
 from whatsapp_backend.cli.notify import notify
 from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.database import LOCAL_PROJECT, firestore
@@ -52,6 +53,7 @@ class _Stop:
 
 async def serve_until_stopped(settings: Settings) -> int:
     """Serve until a signal comes. Raises OperatorMustAct when it cannot start."""
+    use_format(LogFormat(settings.log_format))
     for warning in settings.warnings:
         log.warning("settings", warning=warning)
     stop = _Stop()
@@ -81,7 +83,7 @@ async def _serve(settings: Settings, stop: _Stop) -> None:
             stop.now_running()
             _listening(settings, port, standby=False)
 
-        daemon = Daemon(place.settings, documents, locked=True, before_serving=place.leave_port)
+        daemon = Daemon(place.settings, documents, locked=True, before_serving=place.leave_port, on_log_key=use_key)
         await daemon.run(stop.asked, started)
 
 

@@ -12,6 +12,7 @@ from whatsapp_backend.settings.kinds import (
     Text,
     Whole,
 )
+from whatsapp_backend.settings.logs import LOGS
 from whatsapp_backend.settings.requests import REQUESTS
 from whatsapp_backend.settings.surfaces import SURFACES
 from whatsapp_backend.settings.variables import Variable, row
@@ -349,6 +350,7 @@ REPAIR: tuple[Variable, ...] = (
 SECTIONS: dict[str, tuple[Variable, ...]] = {
     "The API": SURFACES,
     "Process": PROCESS,
+    "Log": LOGS,
     "Firestore": FIRESTORE,
     "WhatsApp and the journal": WHATSAPP,
     "Requests to the phone": REQUESTS,

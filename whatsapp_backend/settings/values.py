@@ -40,9 +40,12 @@ class Settings:
     journal_retention_days: int
     mirror_days: int
 
+    log_format: str
+
     history_timeout_s: float
     history_spacing_s: float
     history_retry_in_ms: bool
+    echo_enabled: bool
     quiet_hours: tuple[int, int] | None
     """The minutes of the day, local time, at which they begin and end."""
 
