@@ -140,7 +140,7 @@ def admin_only(request: web.Request) -> web.Response:
 
 
 async def _access(request: web.Request) -> Access:
-    """Who may use what the request asks for. What there is not is shown to staff only: nobody else maps the API."""
+    """Who may use what the request asks for. What there is not is told to staff only."""
     routes = request.app[ROUTES]
     if route := routes.get(request.match_info.route):
         return route.access
