@@ -156,7 +156,6 @@ async def test_only_these_are_open_to_anybody(door):
         ("GET", "/diag"),
         ("GET", "/health"),
         ("GET", "/health/consumers"),
-        ("GET", "/openapi.json"),
         ("GET", "/api/session"),
         ("POST", "/api/session"),
         ("DELETE", "/api/session"),
@@ -187,7 +186,7 @@ async def test_a_route_is_told_who_came_in_and_what_he_may_see(doors, door, send
         ("admin", ("404 not_found", "405 method_not_allowed", "405 method_not_allowed")),
     ],
 )
-async def test_nobody_is_told_without_a_token_what_there_is_not(doors, door, sender, answers):
+async def test_nobody_maps_the_api_without_a_token(doors, door, sender, answers):
     """What there is not, and a method that a route of staff, or of admins, does not have."""
     asked = ("/nowhere", "/api/whatsapp/accounts", f"/api/admin/backfill/{SHOP}/status")
     assert tuple([await said(door, "DELETE", path, doors.headers(sender)) for path in asked]) == answers
