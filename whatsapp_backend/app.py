@@ -38,6 +38,7 @@ from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.lead import Lead
 from whatsapp_backend.flows.log_lines import LogLines
 from whatsapp_backend.flows.meters import Meters
+from whatsapp_backend.flows.pauses import Pausing
 from whatsapp_backend.flows.publish import Published, Publisher
 from whatsapp_backend.flows.repair import Repair
 from whatsapp_backend.flows.runs import Runs
@@ -45,7 +46,7 @@ from whatsapp_backend.lookout import StoreWatch
 from whatsapp_backend.policies import is_quiet_now, run_policies, run_ticks
 from whatsapp_backend.settings import Settings
 from whatsapp_backend.stopping import at_most
-from whatsapp_backend.surfaces import Surfaces
+from whatsapp_backend.surfaces import Surfaces, gate_of
 from whatsapp_backend.ward import DaemonWard
 
 log = structlog.get_logger()
@@ -68,7 +69,6 @@ class Daemon:
     """One running daemon. `run` lasts until `stop` is set; `started` is told the port it listens on.
 
     `locked`: the caller has the lock of the state directory. `before_serving` frees the port where it is taken by us.
-    `on_log_key` is told what numbers are masked with.
     """
 
     def __init__(
@@ -79,13 +79,11 @@ class Daemon:
         clock: Clock | None = None,
         locked: bool = False,
         before_serving: Callable[[], Awaitable[None]] | None = None,
-        on_log_key: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._documents = documents
         self._locked = locked
         self._before_serving = before_serving
-        self._on_log_key = on_log_key
         self._clock = clock or SystemClock()
         self._rng = random.Random()  # noqa: S311 -- it spreads reconnects and runs, and keeps no secret
         self._lander = Lander(documents.store, self._clock)
@@ -142,9 +140,7 @@ class Daemon:
         )
         self.publisher = self._publisher()
         self.epochs = Epochs(store, self.gateway, clock, tasks=tasks, on_news=self.publisher.settle_since)
-        key = log_key(settings.state_dir)
-        self._on_log_key(key)
-        self._log_lines = LogLines(key)
+        self._log_lines = LogLines(log_key(settings.state_dir))
         self.connector = self._connector(tasks)
         self._ingest = Ingest(
             journal=store,
@@ -157,7 +153,9 @@ class Daemon:
             unanswered=self._meters.commits,
         )
         self.repair = self._repair()
+        self.pauses = Pausing(store, clock)
         self.runs = self._runs(tasks)
+        self.pauses.on_paused = self.runs.on_paused
         self._collector = Collector(
             store, self.gateway, clock, views=self.connector.views, forgive=self.publisher.forgive
         )
@@ -257,6 +255,7 @@ class Daemon:
             views=self.connector.views,
             may_work=self.lead.term,
             tell=self.documents.tell,
+            paused=self.pauses.is_paused,
             quiet=lambda: is_quiet_now(settings, self._clock),
             held_up=lambda: self._lander.is_held_up,
             holds_back=settings.history_sync_dry_run,
@@ -281,6 +280,7 @@ class Daemon:
         await self.store.bridge_crashed()  # where that life could not count it; nothing after a clean stop
         await self.epochs.load(account.account for account in await self.store.declared())
         await self.connector.load()
+        await self.pauses.load()
         await self.runs.resume()
 
     @asynccontextmanager
@@ -296,6 +296,7 @@ class Daemon:
         settings = self._settings
         surfaces = Surfaces(
             settings=settings,
+            gate=gate_of(settings, self._documents, self._clock),
             clock=self._clock,
             store=self.store,
             database=self._documents,
@@ -306,6 +307,7 @@ class Daemon:
             publisher=self.publisher,
             runs=self.runs,
             meters=self._meters,
+            pauses=self.pauses,
         )
         app = surfaces.application()
         if self._before_serving:

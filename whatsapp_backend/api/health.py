@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from whatsapp_backend import __version__
+from whatsapp_backend.api import answers
 from whatsapp_backend.api.guard import request_id
 from whatsapp_backend.api.routes import Access, Route, get
 from whatsapp_backend.api.values import iso
@@ -86,11 +87,11 @@ class Health:
     def routes(self) -> list[Route]:
         """To be added to the application."""
         return [
-            get("/", self.root, Access.ANYBODY),
-            get("/ready", self.ready, Access.ANYBODY),
-            get("/diag", self.diag, Access.ANYBODY),
-            get("/health", self.health, Access.ANYBODY),
-            get("/health/consumers", self.consumers, Access.ANYBODY),
+            get("/", self.root, Access.ANYBODY, answers={200: answers.ROOT}),
+            get("/ready", self.ready, Access.ANYBODY, answers={200: answers.READY}),
+            get("/diag", self.diag, Access.ANYBODY, answers={200: answers.DIAG}),
+            get("/health", self.health, Access.ANYBODY, answers={200: answers.HEALTH}),
+            get("/health/consumers", self.consumers, Access.ANYBODY, answers={200: answers.CONSUMERS}),
         ]
 
     async def root(self, request: web.Request) -> web.Response:
@@ -128,7 +129,7 @@ class Health:
                 **self._about(vitals, self._ward.standing()),
                 "firestoreConnected": vitals.firestore_connected,
                 "latestRealtime": [
-                    {"accountId": _hashed(account), **_shown(realtime.get(account, {}))}
+                    {"accountId": _hashed(account), **shown_realtime(realtime.get(account, {}))}
                     for account in connected[:_SHOWN_IN_DIAG]
                 ],
                 "timestamp": self._now(),
@@ -216,7 +217,8 @@ def _hashed(account: str) -> str:
     return f"{hashlib.sha256(account.encode()).hexdigest()[:8]}:{len(account)}"
 
 
-def _shown(realtime: dict[str, Any]) -> dict[str, Any]:
+def shown_realtime(realtime: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of an account's live messages."""
     names = ("lastRealtimeIngestAt", "lastRealtimeMessageAt", "lastRealtimeError")
     values = {name: realtime.get(name) for name in names}
     return {name: iso(value) if isinstance(value, datetime) else value for name, value in values.items()}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from whatsapp_backend.adapters.local_firestore import LocalFirestore
+from whatsapp_backend.adapters.log_key import log_key
 from whatsapp_backend.adapters.sqlite_store import lock_state
 from whatsapp_backend.adapters.sqlite_store.lock import StateLock
 from whatsapp_backend.api.server import application, serving
@@ -23,6 +24,7 @@ from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.database import LOCAL_PROJECT, firestore
 from whatsapp_backend.errors import AddressInUse, StateInUse
 from whatsapp_backend.settings import Settings
+from whatsapp_backend.surfaces import hosts_of
 
 log = structlog.get_logger()
 
@@ -82,7 +84,8 @@ async def _serve(settings: Settings, stop: _Stop) -> None:
             stop.now_running()
             _listening(settings, port, standby=False)
 
-        daemon = Daemon(place.settings, documents, locked=True, before_serving=place.leave_port, on_log_key=use_key)
+        use_key(log_key(place.settings.state_dir))
+        daemon = Daemon(place.settings, documents, locked=True, before_serving=place.leave_port)
         await daemon.run(stop.asked, started)
 
 
@@ -138,7 +141,8 @@ async def _standing_by(settings: Settings, standby: Standby) -> AsyncIterator[Se
     """Answer in the daemon's place; gives the settings with the port that it listens on."""
     routes = standby.routes(instance_id=settings.instance_id, clock=_clock)
     try:
-        async with serving(application(routes), host=settings.bind_host, port=settings.port) as port:
+        app = application(routes, hosts=hosts_of(settings))
+        async with serving(app, host=settings.bind_host, port=settings.port) as port:
             _listening(settings, port, standby=True)
             log.info("standing_by", holder=standby.holder, state_dir=str(settings.state_dir))
             yield replace(settings, port=port)

@@ -55,6 +55,7 @@ class Verdict:
 CANCELLED = Verdict(code="cancelled", message="it was cancelled", state=JobState.CANCELLED)
 LOST = Verdict(code=_CODES[LeaseLost], message=str(LeaseLost()))
 INTERRUPTED = Verdict(code="interrupted", message="the daemon stopped while it ran")
+PAUSED = Verdict(code="paused", message="an operator paused the account", state=JobState.CANCELLED)
 SILENT = Verdict(code="no_heartbeat", message=f"it did not show for {SILENT_AFTER_S:.0f} s that it lives")
 
 

@@ -33,7 +33,18 @@ from whatsapp_backend.errors import (
     StoreUnwell,
 )
 from whatsapp_backend.flows.prospects import Policy, Prospects, policies
-from whatsapp_backend.flows.run import CANCELLED, INTERRUPTED, LOST, SILENT, Fill, Run, Surroundings, Verdict, line
+from whatsapp_backend.flows.run import (
+    CANCELLED,
+    INTERRUPTED,
+    LOST,
+    PAUSED,
+    SILENT,
+    Fill,
+    Run,
+    Surroundings,
+    Verdict,
+    line,
+)
 from whatsapp_backend.ports import Jobs, Ledger, RunLocks
 from whatsapp_backend.rules.runs import Candidate, Skip, choose, why_not
 
@@ -68,6 +79,7 @@ class Runs:
         may_work: Callable[[str], Term | None],
         tell: Callable[[str, Mapping[str, Any]], None],
         quiet: Callable[[], bool],
+        paused: Callable[[str], bool] = lambda _: False,
         held_up: Callable[[], bool] = lambda: False,
         holds_back: bool = False,
         on_ended: Callable[[Job], None] = lambda _: None,
@@ -85,6 +97,7 @@ class Runs:
         self._views = views
         self._may_work = may_work
         self._quiet = quiet
+        self._paused = paused
         self._holds_back = holds_back
         """Whether no history lands in this life (a dry run of it): what a run asks for would never be published."""
         self._on_ended = on_ended
@@ -123,6 +136,12 @@ class Runs:
         """Another instance has the account: its run ends now, not when it finds out."""
         if run := self._occupied.get(account):
             run.end(LOST)
+
+    def on_paused(self, account: str) -> None:
+        """An operator paused the account: a run that began by itself ends now. What it brought stays."""
+        run = self._occupied.get(account)
+        if run and run.job.trigger not in BY_HAND:
+            run.end(PAUSED)
 
     async def _after_connecting(self, account: str) -> None:
         delay_s = self._rng.uniform(*_JITTER_S)
@@ -199,7 +218,8 @@ class Runs:
         run = self._occupied.get(account)
         works = run.job.kind if run else None
         in_flight = works is kind or (not has_slot and (account, kind) in self._in_flight)
-        return replace(candidate, in_flight=in_flight, running=has_slot and works not in (None, kind))
+        running = has_slot and works not in (None, kind)
+        return replace(candidate, in_flight=in_flight, running=running, paused=self._paused(account))
 
     # -- By hand ---------------------------------------------------------------------------------------------------
 
