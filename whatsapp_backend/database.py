@@ -32,9 +32,9 @@ class Documents:
     store: DocumentStore
     queries: DocumentQueries
     leases: Leases
+    id_tokens: IdTokens | None = None
     operations: Callable[[], Operations] = Operations
     """All that was asked of it so far."""
-    id_tokens: IdTokens | None = None
 
 
 @asynccontextmanager

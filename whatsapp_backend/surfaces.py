@@ -72,8 +72,8 @@ class Surfaces:
     asker: Asker
     publisher: Publisher
     runs: Runs
-    meters: Meters
     pauses: Pausing
+    meters: Meters
 
     def application(self) -> web.Application:
         """All routes behind all guards."""

@@ -248,4 +248,5 @@ def _account(view: AccountView) -> dict[str, Any]:
         "passiveModeReason": view.passive_reason,
         "createdAt": iso(at_ms(view.created_at_ms)),
         "caughtUp": view.caught_up,
+        "hearing": view.hearing,
     }

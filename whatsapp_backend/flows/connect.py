@@ -21,6 +21,7 @@ from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.lead import Owner
 from whatsapp_backend.flows.link import Link, Surroundings
 from whatsapp_backend.ports import Accounts, Gateway, Journal, KeyStore
+from whatsapp_backend.rules.hearing import Hearing
 from whatsapp_backend.rules.identity import account_id, e164
 from whatsapp_backend.rules.reconnect import BRIDGE, STORE
 
@@ -198,6 +199,18 @@ class Connector:
         if link := self._links.get(account):
             link.socket.halt("store", STORE, reason)
 
+    # -- What is known of how well it hears --------------------------------------------------------------------------
+
+    def hears(self, account: str, hearing: Hearing) -> None:
+        """Show it."""
+        if link := self._links.get(account):
+            link.hears(hearing)
+
+    def deafened(self, account: str, reason: str) -> None:
+        """Its connection hears nothing: connect anew."""
+        if link := self._links.get(account):
+            link.deafened(reason)
+
     # -- Inside ----------------------------------------------------------------------------------------------------
 
     def _add_link(self, declared: DeclaredAccount) -> Link:
@@ -210,7 +223,7 @@ class Connector:
         if self._owner.term(view.account) is not None or (holder is None and self._owner.problem is None):
             return view
         reason = f"instance {called(holder)} owns this account" if holder else self._owner.problem
-        return replace(view, status="passive", passive_reason=reason, qr=None, caught_up=False)
+        return replace(view, status="passive", passive_reason=reason, qr=None, caught_up=False, hearing=None)
 
     def _disowned(self, account: str) -> None:
         if term := self._owner.term(account):

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from whatsapp_backend.domain.frames import Find, Get, State
-from whatsapp_backend.domain.journal import Commit
+from whatsapp_backend.domain.journal import Commit, NewEntry
 from whatsapp_backend.errors import ProtocolError, StoreRefused, StoreUnwell
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.fetch import Asker
@@ -38,6 +38,7 @@ class Ingest:
         connector: Connector,
         asker: Asker,
         on_journaled: Callable[[], None],
+        on_heard: Callable[[str, Sequence[NewEntry]], None],
         tasks: asyncio.TaskGroup,
         unanswered: Counter[str] | None = None,
     ) -> None:
@@ -47,6 +48,7 @@ class Ingest:
         self._connector = connector
         self._asker = asker
         self._on_journaled = on_journaled
+        self._on_heard = on_heard
         self._tasks = tasks
         self._unanswered = Counter() if unanswered is None else unanswered
 
@@ -92,6 +94,7 @@ class Ingest:
         if seqs:
             self._on_journaled()
             self._asker.on_journaled(commit.account, commit.entries)
+            self._on_heard(commit.account, commit.entries)
 
     async def _get(self, get: Get) -> None:
         try:

@@ -24,10 +24,12 @@ from whatsapp_backend.errors import BridgeGone, CommandTimedOut, CredentialsUnre
 from whatsapp_backend.flows.socket import Ended, Socket
 from whatsapp_backend.ports import Accounts, Gateway, Journal, KeyStore
 from whatsapp_backend.rules.credentials import demand_usable
+from whatsapp_backend.rules.hearing import Hearing
 from whatsapp_backend.rules.identity import canonical_jid, phone_of
 from whatsapp_backend.rules.reconnect import (
     BRIDGE,
     BY_OPERATOR,
+    DEAF,
     NOT_OWNED,
     REPLACED,
     STOPS,
@@ -112,7 +114,7 @@ class Link:
 
     def left(self) -> None:
         """It does not run any more: people shall not take it for connected."""
-        self._change(status="disconnected", qr=None, caught_up=False, next_retry_at_ms=None)
+        self._change(status="disconnected", qr=None, caught_up=False, next_retry_at_ms=None, hearing=None)
 
     async def rename(self, name: str) -> None:
         """People call it something else. Raises StoreUnwell, and then it is called as before."""
@@ -149,6 +151,16 @@ class Link:
     def _waits(self) -> bool:
         """Whether it is too early to connect again."""
         return self._next_at_s > self._near.clock.monotonic_s()
+
+    def deafened(self, reason: str) -> None:
+        """It looks alive and hears nothing: connect anew, as after any other end."""
+        if self.socket.up:
+            self.socket.halt("stopped", DEAF, f"deaf: {reason}")
+
+    def hears(self, hearing: Hearing) -> None:
+        """How well it hears."""
+        if self.view.status == "connected" and self.view.hearing != hearing.value:
+            self._change(hearing=hearing.value)
 
     # -- What the bridge says --------------------------------------------------------------------------------------
 
@@ -191,6 +203,7 @@ class Link:
             last_error=None,
             last_connected_at_ms=self._near.clock.wall_ms(),
             retry_count=0,
+            hearing=Hearing.HEARD.value,
         )
 
     def _remember_server(self) -> None:
@@ -303,6 +316,7 @@ class Link:
             last_disconnect_reason=ended.reason,
             retry_count=decision.endings.failures,
             next_retry_at_ms=now_ms + int(wait_s * 1000) if wait_s else None,
+            hearing=Hearing.DEAF.value if ended.code == DEAF else None,
         )
         tell = log.error if decision.stopped else log.info
         tell(
@@ -332,7 +346,7 @@ class Link:
                     told = str(error)
                     log.error("account_waits_for_the_store", account=self._account, reason=told)
                     if not self.socket.heeded:
-                        self._change(status="disconnected", qr=None, last_error=told)
+                        self._change(status="disconnected", qr=None, last_error=told, hearing=None)
             await self._near.clock.sleep(STORE_PAUSE_S)
 
     def _change(self, **changes: Any) -> None:

@@ -45,6 +45,7 @@ class Settings:
     history_timeout_s: float
     history_spacing_s: float
     history_retry_in_ms: bool
+    echo_enabled: bool
     quiet_hours: tuple[int, int] | None
     """The minutes of the day, local time, at which they begin and end."""
 

@@ -27,6 +27,7 @@ export class Gate {
      * @param {object} of
      * @param {import('./link.js').Link} of.link
      * @param {import('./decrypt.js').Tickets} of.tickets
+     * @param {import('./backlog.js').Backlog} of.backlog
      * @param {import('./offline.js').OfflineQueue} of.offline
      * @param {import('./lru.js').Recent} of.seen ids of the messages that came in as stanzas
      * @param {import('./lru.js').Recent<import('./told.js').Known>} of.derived by the id of the message that the engine
@@ -107,11 +108,15 @@ export class Gate {
      * @param {() => void} pass
      */
     #take(node, pass) {
-        const { link, offline } = this.#of
+        const { backlog, link, offline } = this.#of
         this.#of.onStanza(node)
         const counted = isOffline(node)
         if (counted) offline.handed()
-        let settled = () => { if (counted) offline.settled() }
+        const done = backlog.came()
+        let settled = () => {
+            done()
+            if (counted) offline.settled()
+        }
         /** @type {Entry[]} */
         let entries
         if (node.tag === 'message') {

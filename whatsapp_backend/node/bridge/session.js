@@ -8,6 +8,7 @@
  * daemon, and what waits for an answer waits for ever. A new connection is a new Session with a new Link.
  */
 import { ackingLogger } from './acks.js'
+import { Backlog } from './backlog.js'
 import { ALL_WA_PATCH_NAMES, Browsers, DEFAULT_WEB_URL, initAuthCreds, makeWASocket } from './engine.js'
 import { CredsKeeper, credsFromText, credsToText } from './creds.js'
 import { signalRepositoryMaker, Tickets } from './decrypt.js'
@@ -54,6 +55,7 @@ export class Session {
     heardAt = 0
     unanswered = new Unanswered()
     #tickets = new Tickets()
+    #backlog = new Backlog()
     #outgoing = new Outgoing()
     #appStateAsked = false
     #isAnnounced = false
@@ -86,6 +88,7 @@ export class Session {
         this.#gate = new Gate({
             link,
             tickets: this.#tickets,
+            backlog: this.#backlog,
             offline: this.offline,
             seen: this.seen,
             derived: this.derived,
@@ -101,6 +104,11 @@ export class Session {
     /** @returns {import('./engine.js').Me | undefined} */
     get me() {
         return this.creds?.me
+    }
+
+    /** Since when what came first of all that is not dealt with waits; undefined when nothing does. */
+    get stuck() {
+        return this.#backlog.stuck
     }
 
     get over() {

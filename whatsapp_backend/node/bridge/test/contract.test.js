@@ -329,7 +329,7 @@ test('resend.js: a placeholder is asked for at once, repeatedly, and the answer 
     const stage = await Stage.set(t)
     const probe = await Probe.linked(stage, t)
     await stage.op('store', { chat: ANA, messages: [{ id: 'P1', text: 'once more', time: 1795328371 }] })
-    const session = /** @type {any} */ ({ sock: probe.sock })
+    const session = /** @type {any} */ ({ me: probe.creds.me, sock: probe.sock })
     for (const round of [1, 2]) {
         const from = probe.emitted.all.length
         const request = await requestResend(session, { remoteJid: ANA_JID, fromMe: false, id: 'P1' })
