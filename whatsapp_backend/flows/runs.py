@@ -57,7 +57,6 @@ _PATIENCE_MS = 24 * 60 * 60 * 1000
 _NOT_CONNECTED = Verdict(code="not_connected", message="the account did not connect for a day")
 _HELD_BACK = Verdict(code="history_dry_run", message=str(HistoryHeldBack()))
 _TICKS = {Kind.RECENT_SYNC: "[recent-sync] tick:", Kind.BACKFILL: "[auto-backfill] AutoBackfill tick:"}
-_SKIPS = {Kind.RECENT_SYNC: "[recent-sync] skipped", Kind.BACKFILL: "[auto-backfill] skipped"}
 
 
 class Runs:
@@ -96,12 +95,10 @@ class Runs:
         self._group = tasks
         self._views = views
         self._may_work = may_work
-        self._quiet = quiet
-        self._paused = paused
+        self._quiet, self._paused = quiet, paused
         self._holds_back = holds_back
         """Whether no history lands in this life (a dry run of it): what a run asks for would never be published."""
-        self._on_ended = on_ended
-        self._instance = instance
+        self._on_ended, self._instance = on_ended, instance
         self._tasks: set[asyncio.Task[None]] = set()
         self._occupied: dict[str, Run] = {}
         """The one run of each account, also while it waits for its slot."""
@@ -170,7 +167,7 @@ class Runs:
         told = {"eligibleAccounts": eligible, "connected": len(candidates), "chosen": len(choice.chosen)}
         write(_TICKS[kind], **told, instance=self._instance)
         for account, why in choice.skipped.items():
-            log.debug(_SKIPS[kind], accountId=account, reason=why)
+            log.debug(_TICKS[kind].replace("tick:", "skipped"), accountId=account, reason=why)
         for account in choice.chosen:
             self._offer(account, kind, Trigger.PERIODIC)
 
