@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from aiohttp.test_utils import TestClient
-from backend import NOW_MS, Backend, Desk, Runs, Ward
+from backend import NOW_MS, OTHER, Backend, Desk, Runs, Ward
+from whole import run
 
 from whatsapp_backend.api.gaps import GapRoutes
 from whatsapp_backend.api.health import Health
@@ -71,3 +75,31 @@ async def api(backend: Backend, admin_token: str | None, aiohttp_client) -> Test
         *gaps.routes(),
     ]
     return await aiohttp_client(application(routes, guards=[only_active, admins_only(admin_token)]))
+
+
+@pytest.fixture
+def environment(tmp_path, api):
+    """Of a command that asks the API of these tests."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PORT": str(api.port),
+        "COLUMNS": "250",
+    }
+
+
+@pytest.fixture
+def command(environment):
+    """Run a command to its end; exit code, standard output, standard error."""
+
+    async def command(*arguments, **more):
+        return await run(environment | more, *arguments)
+
+    return command
+
+
+@pytest.fixture
+def alone(backend):
+    """The shop is the only account."""
+    del backend.desk.known[OTHER]
