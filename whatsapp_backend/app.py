@@ -26,7 +26,6 @@ from whatsapp_backend.clock import Clock, SystemClock
 from whatsapp_backend.database import Documents
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.leases import Term, Timings
-from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.account_documents import AccountDocuments
 from whatsapp_backend.flows.collect import Collector
 from whatsapp_backend.flows.connect import Connector
@@ -36,15 +35,20 @@ from whatsapp_backend.flows.fill import Filler
 from whatsapp_backend.flows.ingest import Ingest
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.lead import Lead
+from whatsapp_backend.flows.listen import Listener
 from whatsapp_backend.flows.log_lines import LogLines
+from whatsapp_backend.flows.meters import Meters
 from whatsapp_backend.flows.pauses import Pausing
+from whatsapp_backend.flows.prune import Pruner
 from whatsapp_backend.flows.publish import Published, Publisher
 from whatsapp_backend.flows.repair import Repair
 from whatsapp_backend.flows.runs import Runs
+from whatsapp_backend.lookout import StoreWatch
 from whatsapp_backend.policies import is_quiet_now, run_policies, run_ticks
+from whatsapp_backend.rules.hearing import Patience
 from whatsapp_backend.settings import Settings
 from whatsapp_backend.stopping import at_most
-from whatsapp_backend.surfaces import Surfaces
+from whatsapp_backend.surfaces import Surfaces, gate_of
 from whatsapp_backend.ward import DaemonWard
 
 log = structlog.get_logger()
@@ -60,13 +64,14 @@ _DRAIN_S = 1.0
 """With the second that HTTP gets, all this stays below ten, also when a part of it is waited for twice."""
 _REPAIR_EVERY_S = 60.0
 """It looks whether an account is due, and mostly none is."""
-_DAY_MS = 24 * 60 * 60 * 1000
 
 
 class Daemon:
     """One running daemon. `run` lasts until `stop` is set; `started` is told the port it listens on.
 
     `locked`: the caller has the lock of the state directory. `before_serving` frees the port where it is taken by us.
+    `patience` is that of the listener.
+    `on_log_key` is told what numbers are masked with.
     """
 
     def __init__(
@@ -77,15 +82,20 @@ class Daemon:
         clock: Clock | None = None,
         locked: bool = False,
         before_serving: Callable[[], Awaitable[None]] | None = None,
+        patience: Patience | None = None,
+        on_log_key: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._documents = documents
         self._locked = locked
         self._before_serving = before_serving
+        self._patience = patience or Patience()
+        self._on_log_key = on_log_key
         self._clock = clock or SystemClock()
         self._rng = random.Random()  # noqa: S311 -- it spreads reconnects and runs, and keeps no secret
         self._lander = Lander(documents.store, self._clock)
         self._connected: set[str] = set()
+        self._meters = Meters()
 
     async def run(self, stop: asyncio.Event, started: Callable[[int], None]) -> None:
         """Run. Raises OperatorMustAct before anything was started that must be stopped."""
@@ -133,11 +143,16 @@ class Daemon:
             timeout_s=settings.history_timeout_s,
             is_connected=self._is_connected,
             retry_in_ms=settings.history_retry_in_ms,
+            on_outcome=self._meters.on_outcome,
         )
         self.publisher = self._publisher()
         self.epochs = Epochs(store, self.gateway, clock, tasks=tasks, on_news=self.publisher.settle_since)
-        self._log_lines = LogLines(log_key(settings.state_dir))
+        key = log_key(settings.state_dir)
+        self._on_log_key(key)
+        self._log_lines = LogLines(key)
         self.connector = self._connector(tasks)
+        self.listener = self._listener()
+        self.epochs.on_ping = self.listener.on_ping
         self._ingest = Ingest(
             journal=store,
             keys=store,
@@ -145,7 +160,9 @@ class Daemon:
             connector=self.connector,
             asker=self.asker,
             on_journaled=self.publisher.nudge,
+            on_heard=self.listener.on_journaled,
             tasks=tasks,
+            unanswered=self._meters.commits,
         )
         self.repair = self._repair()
         self.pauses = Pausing(store, clock)
@@ -154,8 +171,11 @@ class Daemon:
         self._collector = Collector(
             store, self.gateway, clock, views=self.connector.views, forgive=self.publisher.forgive
         )
+        self._pruner = Pruner(
+            store, clock, journal_days=settings.journal_retention_days, mirror_days=settings.mirror_days
+        )
         self._ward = DaemonWard(
-            journal=store,
+            watch=StoreWatch(store, clock),
             gateway=self.gateway,
             publisher=self.publisher,
             lander=self._lander,
@@ -197,6 +217,18 @@ class Daemon:
             full_history=settings.sync_full_history,
             connect_timeout_s=settings.connect_timeout_s,
             on_change=self._on_change,
+        )
+
+    def _listener(self) -> Listener:
+        return Listener(
+            self.store,
+            self.gateway,
+            self._clock,
+            echoes=self._settings.echo_enabled,
+            shown=self.connector.hears,
+            cut=self.epochs.deaf,
+            deafened=self.connector.deafened,
+            patience=self._patience,
         )
 
     def _lead(self) -> Lead:
@@ -255,6 +287,7 @@ class Daemon:
             held_up=lambda: self._lander.is_held_up,
             holds_back=settings.history_sync_dry_run,
             on_ended=self.repair.on_ended,
+            instance=settings.instance_id,
         )
 
     async def _launch(self) -> Launch:
@@ -279,9 +312,13 @@ class Daemon:
 
     @asynccontextmanager
     async def _nudging(self) -> AsyncIterator[None]:
-        ticks = {**run_ticks(self._settings, self.runs), "repair": (self.repair.tick, _REPAIR_EVERY_S)}
+        ticks = {
+            **run_ticks(self._settings, self.runs),
+            "repair": (self.repair.tick, _REPAIR_EVERY_S),
+            "listen": (self.listener.tick, self._patience.look_ms / 1000),
+        }
         async with nudges.nudging(
-            prune=self._prune, collect=self._collector.collect, beat=self.epochs.beat, ticks=ticks
+            prune=self._pruner.prune, collect=self._collector.collect, beat=self.epochs.beat, ticks=ticks
         ):
             yield
 
@@ -290,6 +327,7 @@ class Daemon:
         settings = self._settings
         surfaces = Surfaces(
             settings=settings,
+            gate=gate_of(settings, self._documents, self._clock),
             clock=self._clock,
             store=self.store,
             database=self._documents,
@@ -300,6 +338,7 @@ class Daemon:
             publisher=self.publisher,
             runs=self.runs,
             pauses=self.pauses,
+            meters=self._meters,
         )
         app = surfaces.application()
         if self._before_serving:
@@ -347,6 +386,7 @@ class Daemon:
 
     def _on_change(self, view: AccountView) -> None:
         self.epochs.on_change(view)  # first, and before anything that comes on a new connection is committed
+        self.listener.on_change(view)
         self.documents.on_change(view)
         if view.status != "connected":
             self._connected.discard(view.account)
@@ -355,6 +395,7 @@ class Daemon:
             self.runs.on_connected(view.account)
 
     def _on_published(self, published: Published) -> None:
+        self._meters.on_landed(published.entries, self._clock.wall_ms())
         self._log_lines.on_published(published)
         self.documents.on_published(published)
         self.repair.on_published(published)
@@ -373,16 +414,3 @@ class Daemon:
         await self._lander.read(["accounts/-"])
         self._ward.reached_firestore = True
         await self.publisher.run()
-
-    async def _prune(self) -> None:
-        now_ms = self._clock.wall_ms()
-        try:
-            entries, states = await self.store.prune(
-                landed_before_ms=now_ms - self._settings.journal_retention_days * _DAY_MS,
-                state_before_ms=now_ms - self._settings.mirror_days * _DAY_MS,
-            )
-        except StoreUnwell as error:
-            log.warning("prune_failed", reason=str(error))
-            return
-        if entries or states:
-            log.info("pruned", entries=entries, states=states)

@@ -31,8 +31,11 @@ from whatsapp_backend.domain.journal import (
 )
 from whatsapp_backend.domain.leases import Heartbeat, Instance, RunLock, Sighting, Term
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
+from whatsapp_backend.domain.pages import DebtPlace, GapPlace, JobPlace, Place
+from whatsapp_backend.domain.people import Identity
 from whatsapp_backend.domain.repairs import Rotation
 from whatsapp_backend.domain.surveys import Survey
+from whatsapp_backend.domain.watching import Counts, Lag
 from whatsapp_backend.domain.writes import Document, Outcome, Write
 from whatsapp_backend.errors import ProtocolError
 
@@ -74,6 +77,19 @@ class Journal(Protocol):
 
     async def stats(self) -> StoreStats:
         """What the store holds, cheap enough to be asked every second."""
+
+
+class Watched(Protocol):
+    """What operators watch of the store. Nothing here waits for a write."""
+
+    async def stats(self) -> StoreStats:
+        """What it holds, cheap enough to be asked every second."""
+
+    async def lag(self, consumer: str) -> Lag:
+        """What this consumer has not passed yet; as cheap."""
+
+    async def counts(self) -> Counts:
+        """What waits, by account; once in some seconds: every open gap is looked at."""
 
 
 class KeyStore(Protocol):
@@ -149,6 +165,9 @@ class Debts(Protocol):
     async def debts_due(self, account: str, now_ms: int, limit: int) -> list[Debt]:
         """The account's open debts whose time to be asked for has come, the longest due first."""
 
+    async def open_debts(self, account: str, *, limit: int, after: DebtPlace = (-1, "")) -> list[Debt]:
+        """The account's debts that are not closed, the oldest first, from the first after this place."""
+
     async def put_debts(self, debts: Iterable[Debt]) -> None:
         """Keep what was done about these; one that was closed meanwhile stays closed. Raises StoreUnwell."""
 
@@ -163,10 +182,17 @@ class Ledger(Protocol):
         """What is stored of these threads, with their gaps that are not closed; unknown ones are absent."""
 
     async def open_gaps(
-        self, account: str, *, limit: int, due: Due | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
+        self,
+        account: str,
+        *,
+        limit: int,
+        due: Due | None = None,
+        above: tuple[int, int] = (0, ENDLESS_MS),
+        after: GapPlace | None = None,
     ) -> list[Gap]:
         """Gaps that are not closed, the newest first, those without a message below them last: those that are due, if
-        that is asked, whose message after them is of a time between these two, both included."""
+        that is asked, whose message after them is of a time between these two, both included; from the first after a
+        place."""
 
     async def around(self, thread: str, ranges: Sequence[tuple[int, int]]) -> list[Around]:
         """For each range of ms (the last one excluded) what is held: the newest message below it, up to fifty from
@@ -191,8 +217,8 @@ class Jobs(Protocol):
     async def job(self, id: str) -> Job | None:
         """One of them."""
 
-    async def jobs(self, account: str | None = None, *, limit: int, before_ms: int = ENDLESS_MS) -> list[Job]:
-        """The newest ones of an account, or of all, that were created before a moment."""
+    async def jobs(self, account: str | None = None, *, limit: int, after: JobPlace = (ENDLESS_MS, "")) -> list[Job]:
+        """Those of an account, or of all, the newest first, from the first after this place."""
 
     async def unfinished_jobs(self) -> list[Job]:
         """All that have not ended, oldest first."""
@@ -270,22 +296,25 @@ class DocumentStore(Protocol):
 class DocumentQueries(Protocol):
     """What the API shows, and what a survey goes through."""
 
-    async def threads(self, account: str, *, limit: int) -> list[Document]:
-        """An account's threads, last activity first. Raises DocumentsUnavailable."""
+    async def threads(self, account: str, *, limit: int, after: Place | None = None) -> list[Document]:
+        """An account's threads by `lastMessageAt`, the newest first, from the first after a place. Raises
+        DocumentsUnavailable."""
 
-    async def messages(self, thread: str, *, limit: int) -> list[Document]:
-        """A thread's messages by `tsClient`, newest first: text before timestamps. Raises DocumentsUnavailable."""
+    async def messages(self, thread: str, *, limit: int, after: Place | None = None) -> list[Document]:
+        """A thread's messages by `tsClient`, as `threads`: text before timestamps. Raises DocumentsUnavailable."""
 
     async def messages_by(self, field: str, thread: str, *, limit: int) -> list[Document]:
         """As `messages`, by another field, and only those in which it is a timestamp. Raises DocumentsUnavailable."""
 
     async def list_threads(
-        self, accounts: Sequence[str], *, fields: Sequence[str], after: str, limit: int
+        self, accounts: Sequence[str], *, fields: Sequence[str] | None, after: str, limit: int
     ) -> list[Document]:
-        """Threads of any of these accounts (ten at most), with these fields only, in the order of their ids, from the
-        first after this id. Raises DocumentsUnavailable."""
+        """Threads of any of these accounts (ten at most), with these fields only or, for None, all of them, in the
+        order of their ids, from the first after this id. Raises DocumentsUnavailable."""
 
-    async def list_messages(self, thread: str, *, fields: Sequence[str], after: str, limit: int) -> list[Document]:
+    async def list_messages(
+        self, thread: str, *, fields: Sequence[str] | None, after: str, limit: int
+    ) -> list[Document]:
         """All messages of a thread, as `list_threads`. Raises DocumentsUnavailable."""
 
 
@@ -334,6 +363,13 @@ class RunLocks(Protocol):
 
 class Leases(LeaseStore, RunLocks, Protocol):
     """Both, as one store has them."""
+
+
+class IdTokens(Protocol):
+    """Who signed in with Firebase."""
+
+    async def verify(self, token: str) -> Identity:
+        """Whose ID token this is. Raises TokenRefused, and AuthUnavailable where that cannot be known now."""
 
 
 class Gateway(Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient
 
-from whatsapp_backend.api.health import Vitals
+from whatsapp_backend.api.health import Behind, Vitals
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.coverage import ENDLESS_MS
 from whatsapp_backend.domain.jobs import UNFINISHED, Bounds, Job, JobState, Kind, Plan, Trigger
@@ -68,6 +68,21 @@ class Desk:
         self.resumed.append(account)
         self.change(account, status="connecting")
 
+    async def rename(self, account: str, name: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.change(account, name=name)
+
+    async def disconnect(self, account: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.change(account, status="disconnected", last_error="disconnected by its operator")
+
+    async def reconnect(self, account: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.change(account, status="connecting", last_error=None)
+
 
 @dataclass
 class Ward:
@@ -76,7 +91,12 @@ class Ward:
     desk: Desk
     now: Vitals = field(
         default_factory=lambda: Vitals(
-            trouble=None, firestore_connected=True, consumers={"documents": (40, 2)}, parked=1, journal_end=42
+            trouble=None,
+            firestore_connected=True,
+            consumers={"documents": Behind(position=40, lag=2, oldest_s=7)},
+            parked=1,
+            journal_end=42,
+            as_of_ms=NOW_MS,
         )
     )
     hangs: bool = False
@@ -156,9 +176,12 @@ class Runs:
             self.known[id] = replace(self.known[id], **self.coming.pop(0))
         return self.known.get(id)
 
-    async def jobs(self, account: str | None = None, *, limit: int, before_ms: int = ENDLESS_MS) -> list[Job]:
-        newest = sorted(self.known.values(), key=lambda job: -job.created_at_ms)
-        return [job for job in newest if account in (None, job.account) and job.created_at_ms < before_ms][:limit]
+    async def jobs(
+        self, account: str | None = None, *, limit: int, after: tuple[int, str] = (ENDLESS_MS, "")
+    ) -> list[Job]:
+        newest = sorted(self.known.values(), key=lambda job: (job.created_at_ms, job.id), reverse=True)
+        later = [job for job in newest if (job.created_at_ms, job.id) < after]
+        return [job for job in later if account in (None, job.account)][:limit]
 
     async def unfinished_jobs(self) -> list[Job]:
         return [job for job in self.known.values() if job.state in UNFINISHED]

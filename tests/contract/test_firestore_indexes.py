@@ -15,6 +15,7 @@ from index_usage import Index, held, missing, named_in, unused, used, without_au
 from whatsapp_backend.adapters.firestore import queries
 from whatsapp_backend.adapters.firestore.index_probe import missing_indexes
 from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
+from whatsapp_backend.domain.pages import Place
 from whatsapp_backend.rules.generations import MESSAGE_FIELDS
 from whatsapp_backend.rules.surveying import THREAD_FIELDS
 
@@ -40,6 +41,8 @@ async def usage(app, daemon, firestore, firestore_emulator, firestore_project):
     asked = FirestoreQueries(firestore)
     for name, arguments in OURS.items():
         await getattr(asked, name)(**arguments)
+    for name in ("threads", "messages"):  # a further page names the tie-break
+        await getattr(asked, name)(**OURS[name], after=Place(value=None, id="a"))
     issued = (await app.of(ADMIN).see("everyQuery", **ABOUT))["issued"]
     assert {"threads", "messages", "statusUpdates"} <= set(issued)
     return await usage_of(firestore_emulator, firestore_project)

@@ -87,6 +87,7 @@ class Linked:
             connector=self.connector,
             asker=self.asker,
             on_journaled=self._nudge,
+            on_heard=lambda *_: None,
             tasks=tasks,
         )
 

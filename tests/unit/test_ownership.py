@@ -119,6 +119,7 @@ class Daemon:
             connector=self.connector,
             asker=Asker(self.bridge, store, town.clock, timeout_s=60, is_connected=lambda _: True),
             on_journaled=lambda: None,
+            on_heard=lambda *_: None,
             tasks=town.tasks,
         )
         self.loops: list[asyncio.Task[None]] = []

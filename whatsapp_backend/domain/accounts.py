@@ -29,3 +29,5 @@ class AccountView:
     caught_up: bool = False
     offline_announced: int | None = None
     offline_received: int | None = None
+    hearing: str | None = None
+    """Whether messages arrive, as far as is known (`rules.hearing`). None while not connected, unless found deaf."""

@@ -28,7 +28,10 @@ _SLACK_MS = 60_000
 
 
 class Epochs:
-    """Told of every change of a connection; `on_news(account, since_ms)` when more is claimed from this moment on."""
+    """Told of every change of a connection; `on_news(account, since_ms)` when more is claimed from this moment on.
+
+    `on_ping` is told what the bridge answered to the ping of each heartbeat.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Epochs:
         self._clock = clock
         self._tasks = tasks
         self._on_news = on_news
+        self.on_ping: Callable[[Mapping[str, object]], None] = lambda _: None
         self._rows: dict[str, tuple[Epoch, ...]] = {}
         self._views: dict[str, AccountView] = {}
         self._unwritten: dict[tuple[str, int], Epoch] = {}
@@ -86,6 +90,7 @@ class Epochs:
         except (BridgeGone, CommandFailed, CommandTimedOut) as error:
             log.warning("heartbeat_failed", reason=str(error))
             return
+        self.on_ping(answer)
         heard = answer.get("heard")
         for account, at_ms in heard.items() if isinstance(heard, Mapping) else ():
             row = self._open_row(account)
@@ -93,6 +98,11 @@ class Epochs:
                 self._put(rules.heard(row, at_ms))
                 self._lives(account)
         await self._write()
+
+    def deaf(self, account: str, inbound_at_ms: int) -> None:
+        """The connection looked alive, and nothing that came after this moment can be relied on."""
+        now_ms = self._clock.wall_ms()
+        self._change(account, lambda row: rules.deaf(row, inbound_at_ms, now_ms))
 
     # -- Rows ------------------------------------------------------------------------------------------------------
 

@@ -10,12 +10,13 @@ instead, and connected again when the store is well. What still comes of a socke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from whatsapp_backend.domain.frames import Find, Get, State
-from whatsapp_backend.domain.journal import Commit
+from whatsapp_backend.domain.journal import Commit, NewEntry
 from whatsapp_backend.errors import ProtocolError, StoreRefused, StoreUnwell
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.fetch import Asker
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 
 
 class Ingest:
-    """Implements ports.BridgeHandler."""
+    """Implements ports.BridgeHandler. `unanswered` counts commits by account that are not on disk yet."""
 
     def __init__(
         self,
@@ -37,7 +38,9 @@ class Ingest:
         connector: Connector,
         asker: Asker,
         on_journaled: Callable[[], None],
+        on_heard: Callable[[str, Sequence[NewEntry]], None],
         tasks: asyncio.TaskGroup,
+        unanswered: Counter[str] | None = None,
     ) -> None:
         self._journal = journal
         self._keys = keys
@@ -45,7 +48,9 @@ class Ingest:
         self._connector = connector
         self._asker = asker
         self._on_journaled = on_journaled
+        self._on_heard = on_heard
         self._tasks = tasks
+        self._unanswered = Counter() if unanswered is None else unanswered
 
     def on_commit(self, commit: Commit) -> None:
         """Keep it, then answer."""
@@ -77,15 +82,19 @@ class Ingest:
             self._connector.on_halted(error.account, PROTOCOL, str(error))
 
     async def _commit(self, commit: Commit) -> None:
+        self._unanswered[commit.account] += 1
         try:
             seqs = await self._journal.commit(commit)
         except (StoreUnwell, StoreRefused) as error:
             self._connector.halt(commit.account, str(error))
             return
+        finally:
+            self._unanswered[commit.account] -= 1
         self._gateway.answer_commit(commit.account, commit.id)
         if seqs:
             self._on_journaled()
             self._asker.on_journaled(commit.account, commit.entries)
+            self._on_heard(commit.account, commit.entries)
 
     async def _get(self, get: Get) -> None:
         try:

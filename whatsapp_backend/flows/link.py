@@ -24,9 +24,12 @@ from whatsapp_backend.errors import BridgeGone, CommandTimedOut, CredentialsUnre
 from whatsapp_backend.flows.socket import Ended, Socket
 from whatsapp_backend.ports import Accounts, Gateway, Journal, KeyStore
 from whatsapp_backend.rules.credentials import demand_usable
+from whatsapp_backend.rules.hearing import Hearing
 from whatsapp_backend.rules.identity import canonical_jid, phone_of
 from whatsapp_backend.rules.reconnect import (
     BRIDGE,
+    BY_OPERATOR,
+    DEAF,
     NOT_OWNED,
     REPLACED,
     STOPS,
@@ -111,12 +114,53 @@ class Link:
 
     def left(self) -> None:
         """It does not run any more: people shall not take it for connected."""
-        self._change(status="disconnected", qr=None, caught_up=False, next_retry_at_ms=None)
+        self._change(status="disconnected", qr=None, caught_up=False, next_retry_at_ms=None, hearing=None)
+
+    async def rename(self, name: str) -> None:
+        """People call it something else. Raises StoreUnwell, and then it is called as before."""
+        before, self._declared = self._declared.name, replace(self._declared, name=name)
+        try:
+            await self._near.accounts.declare(self._declared)
+        except StoreUnwell:
+            self._declared = replace(self._declared, name=before)
+            raise
+        self._change(name=name)
+
+    async def dismiss(self) -> None:
+        """Its operator wants no connection: whoever ends its task finds it stopped. Raises StoreUnwell, and then he
+        may ask again."""
+        self._declared = replace(self._declared, stopped=BY_OPERATOR)  # first: nothing may begin while it is written
+        try:
+            await self._near.accounts.declare(self._declared)
+        except StoreUnwell:
+            if self._declared.stopped == BY_OPERATOR:  # and not what WhatsApp said meanwhile
+                self._declared = replace(self._declared, stopped=None)
+            raise
+
+    def dismissed(self) -> None:
+        """Its task has been ended for its operator."""
+        stop = STOPS[self._declared.stopped or BY_OPERATOR]
+        self.left()
+        self._change(status=stop.status, last_error=stop.reason)
+
+    def hurry(self) -> None:
+        """Its operator says that it is time to connect."""
+        self._endings, self._next_at_s = Endings(), 0.0
 
     @property
     def _waits(self) -> bool:
         """Whether it is too early to connect again."""
         return self._next_at_s > self._near.clock.monotonic_s()
+
+    def deafened(self, reason: str) -> None:
+        """It looks alive and hears nothing: connect anew, as after any other end."""
+        if self.socket.up:
+            self.socket.halt("stopped", DEAF, f"deaf: {reason}")
+
+    def hears(self, hearing: Hearing) -> None:
+        """How well it hears."""
+        if self.view.status == "connected" and self.view.hearing != hearing.value:
+            self._change(hearing=hearing.value)
 
     # -- What the bridge says --------------------------------------------------------------------------------------
 
@@ -159,6 +203,7 @@ class Link:
             last_error=None,
             last_connected_at_ms=self._near.clock.wall_ms(),
             retry_count=0,
+            hearing=Hearing.HEARD.value,
         )
 
     def _remember_server(self) -> None:
@@ -271,6 +316,7 @@ class Link:
             last_disconnect_reason=ended.reason,
             retry_count=decision.endings.failures,
             next_retry_at_ms=now_ms + int(wait_s * 1000) if wait_s else None,
+            hearing=Hearing.DEAF.value if ended.code == DEAF else None,
         )
         tell = log.error if decision.stopped else log.info
         tell(
@@ -300,7 +346,7 @@ class Link:
                     told = str(error)
                     log.error("account_waits_for_the_store", account=self._account, reason=told)
                     if not self.socket.heeded:
-                        self._change(status="disconnected", qr=None, last_error=told)
+                        self._change(status="disconnected", qr=None, last_error=told, hearing=None)
             await self._near.clock.sleep(STORE_PAUSE_S)
 
     def _change(self, **changes: Any) -> None:

@@ -37,7 +37,7 @@ from whatsapp_backend.rules.content import (
 )
 from whatsapp_backend.rules.identity import canonical_jid, chat_of, is_person, sender_lid_of, sender_of
 from whatsapp_backend.rules.receipts import receipt_events
-from whatsapp_backend.rules.request_ids import sync_source
+from whatsapp_backend.rules.request_ids import is_echo, sync_source
 from whatsapp_backend.rules.told import (
     LONGEST_BODY,
     ODD,
@@ -84,6 +84,8 @@ def events_of(entry: Entry) -> list[Event]:
 
 
 def _message(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Event]:
+    if is_echo(payload.get("requestId")):
+        return  # our phone was asked for what we had, only to see whether its answer comes
     yield from _told(entry, entry.seq * PARTS, _ORIGINS.get(entry.new.origin, Origin.DERIVED), payload)
 
 

@@ -15,7 +15,7 @@ _REPLACED_LIMIT = 3
 _OUTDATED_WAIT_S = 600.0
 
 RESTART_REQUIRED, REPLACED, OUTDATED, TIMED_OUT = 515, 440, 405, 408
-STORE, PROTOCOL, BRIDGE, NOT_STARTED, WRONG_NUMBER, UNREADABLE, NOT_OWNED = -1, -2, -3, -4, -5, -6, -7
+STORE, PROTOCOL, BRIDGE, NOT_STARTED, WRONG_NUMBER, UNREADABLE, NOT_OWNED, DEAF = -1, -2, -3, -4, -5, -6, -7, -8
 """Endings of our own making, beside WhatsApp's codes."""
 
 
@@ -28,6 +28,7 @@ class Stop:
     anew: bool = False
 
 
+BY_OPERATOR = "by-operator"
 STOPS = {
     "logged-out": Stop(
         status="logged_out", reason="unlinked: WhatsApp removed this device. Pair the phone again", anew=True
@@ -51,6 +52,7 @@ STOPS = {
         reason="the phone that scanned has another number than this account: scan with the right one",
         anew=True,
     ),
+    BY_OPERATOR: Stop(status="disconnected", reason="disconnected by its operator: reconnect it to go on"),
     "credentials-unreadable": Stop(
         status="disconnected", reason="the account's credentials cannot be used: start it again to see why"
     ),

@@ -29,6 +29,14 @@ REQUESTS: tuple[Variable, ...] = (
         default=False,
     ),
     row(
+        "echo_enabled",
+        "WHATSAPP_ECHO_ENABLED",
+        Switch(),
+        "When nothing comes of an account, ask its phone for a message that is here, to see whether an answer arrives: "
+        "after 5 minutes, then more and more rarely, in the end every 6 hours. Off: a silent account is `unproven`.",
+        default=True,
+    ),
+    row(
         "quiet_hours",
         "WHATSAPP_QUIET_HOURS",
         Hours(),

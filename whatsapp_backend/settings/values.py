@@ -12,6 +12,7 @@ class Settings:
 
     port: int
     bind_host: str
+    allowed_hosts: tuple[str, ...]
     admin_token: str | None = field(repr=False)
     obs_token: str | None = field(repr=False)
     state_dir: Path
@@ -39,9 +40,12 @@ class Settings:
     journal_retention_days: int
     mirror_days: int
 
+    log_format: str
+
     history_timeout_s: float
     history_spacing_s: float
     history_retry_in_ms: bool
+    echo_enabled: bool
     quiet_hours: tuple[int, int] | None
     """The minutes of the day, local time, at which they begin and end."""
 

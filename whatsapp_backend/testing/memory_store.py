@@ -17,6 +17,7 @@ from whatsapp_backend.domain.journal import (
     ParkedPlace,
     StoreStats,
 )
+from whatsapp_backend.domain.watching import Counts, Lag
 from whatsapp_backend.errors import StoreRefused, StoreUnwell
 from whatsapp_backend.rules.notices import CRASHES_TO_PARK, PARKED_CONSUMER, closed_by, is_notice, parked_reason
 from whatsapp_backend.testing.memory_holding import MemoryHolding, fitting
@@ -24,6 +25,7 @@ from whatsapp_backend.testing.memory_jobs import MemoryJobs
 from whatsapp_backend.testing.memory_ledger import MemoryLedger
 from whatsapp_backend.testing.memory_mirror import MemoryMirror
 from whatsapp_backend.testing.memory_pauses import MemoryPauses
+from whatsapp_backend.testing.piles import piles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -186,6 +188,32 @@ class MemoryStore(MemoryJobs, MemoryPauses, MemoryLedger, MemoryHolding, MemoryM
             oldest_debt_at_ms=min((debt.opened_at_ms for debt in opened), default=None),
             closed_debts=dict(sorted(Counter(debt.closed for debt in self._debts.values() if debt.closed).items())),
             file_bytes=0,
+        )
+
+    # Watched
+
+    async def lag(self, consumer: str) -> Lag:
+        """See the port."""
+        position = await self.cursor(consumer)
+        first = min((seq for seq in self._entries if seq > position), default=None)
+        return Lag(
+            position=position,
+            entries=max(0, self._end - position),
+            oldest_at_ms=None if first is None else self._entries[first].new.received_at_ms,
+        )
+
+    async def counts(self) -> Counts:
+        """See the port."""
+        self._check(writes=False)
+        return Counts(
+            gaps=piles(
+                ((gap.account, gap.reason, gap.state), gap.opened_at_ms)
+                for gap in self._gaps.values()
+                if gap.closed_at_ms is None
+            ),
+            debts=piles((debt.account, debt.opened_at_ms) for debt in self._debts.values() if debt.closed is None),
+            parked=dict(Counter((one.account, one.consumer) for one in self._parked.values())),
+            held_back=dict(Counter(self._kept_back.values())),
         )
 
     # KeyStore

@@ -29,6 +29,7 @@ from whatsapp_backend.adapters.sqlite_store import (
     repairs,
     stats,
     surveys,
+    watching,
 )
 from whatsapp_backend.adapters.sqlite_store.lane import Lane
 from whatsapp_backend.adapters.sqlite_store.opening import OpenFile, open_file
@@ -52,8 +53,10 @@ if TYPE_CHECKING:
         StoreStats,
     )
     from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
+    from whatsapp_backend.domain.pages import DebtPlace, GapPlace, JobPlace
     from whatsapp_backend.domain.repairs import Rotation
     from whatsapp_backend.domain.surveys import Survey
+    from whatsapp_backend.domain.watching import Counts, Lag
 
 
 class SqliteStore:
@@ -129,6 +132,16 @@ class SqliteStore:
     async def stats(self) -> StoreStats:
         """See the port."""
         return await self._reader.submit(partial(stats.stats, file=self.path))
+
+    # Watched
+
+    async def lag(self, consumer: str) -> Lag:
+        """See the port."""
+        return await self._reader.submit(partial(watching.lag, consumer=consumer))
+
+    async def counts(self) -> Counts:
+        """See the port."""
+        return await self._reader.submit(partial(watching.counts, file=self.path))
 
     # KeyStore
 
@@ -209,6 +222,10 @@ class SqliteStore:
         """See the port."""
         return await self._reader.submit(partial(debts.due, account=account, now_ms=now_ms, limit=limit))
 
+    async def open_debts(self, account: str, *, limit: int, after: DebtPlace = (-1, "")) -> list[Debt]:
+        """See the port."""
+        return await self._reader.submit(partial(debts.opened, account=account, limit=limit, after=after))
+
     async def put_debts(self, debts_: Iterable[Debt]) -> None:
         """See the port."""
         await self._writer.submit(partial(debts.put, debts=tuple(debts_)), writes=True)
@@ -224,10 +241,16 @@ class SqliteStore:
         return await self._reader.submit(partial(ledger.coverages, threads=tuple(threads)))
 
     async def open_gaps(
-        self, account: str, *, limit: int, due: Due | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
+        self,
+        account: str,
+        *,
+        limit: int,
+        due: Due | None = None,
+        above: tuple[int, int] = (0, ENDLESS_MS),
+        after: GapPlace | None = None,
     ) -> list[Gap]:
         """See the port."""
-        run = partial(ledger.open_gaps, account=account, due=due, above=above, limit=limit)
+        run = partial(ledger.open_gaps, account=account, due=due, above=above, after=after, limit=limit)
         return await self._reader.submit(run)
 
     async def around(self, thread: str, ranges: Sequence[tuple[int, int]]) -> list[Around]:
@@ -252,9 +275,9 @@ class SqliteStore:
         """See the port."""
         return await self._writer.submit(partial(jobs.job, id=id))
 
-    async def jobs(self, account: str | None = None, *, limit: int, before_ms: int = ENDLESS_MS) -> list[Job]:
+    async def jobs(self, account: str | None = None, *, limit: int, after: JobPlace = (ENDLESS_MS, "")) -> list[Job]:
         """See the port."""
-        run = partial(jobs.newest, account=account, limit=limit, before_ms=before_ms)
+        run = partial(jobs.newest, account=account, limit=limit, after=after)
         return await self._reader.submit(run)
 
     async def unfinished_jobs(self) -> list[Job]:

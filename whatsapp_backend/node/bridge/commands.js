@@ -1,6 +1,7 @@
 /** The commands of docs/frames.md. */
 import { jidNormalizedUser, proto } from './engine.js'
 import { readPlaintext, readStanza } from './entries.js'
+import { roundTrip } from './hearing.js'
 import { webPayload } from './messages.js'
 import { requestHistory } from './ondemand.js'
 import { requestResend } from './resend.js'
@@ -8,6 +9,7 @@ import { isUnknown, sendText } from './send.js'
 import { fromJson } from './stanzas.js'
 
 const TIMEOUT_MS = 90_000
+const PROBE_MS = 20_000
 
 /**
  * @typedef {'not-open' | 'not-started' | 'already-started' | 'bad-arguments' | 'unknown-command' | 'refused' |
@@ -101,6 +103,19 @@ const COMMANDS = {
         return { request: await inTime(opened(bridge, account), session => requestResend(session, args.key)) }
     },
 
+    async probe(bridge, account, args) {
+        demand(args, { within: optional(value => Number.isInteger(value) && value >= 1 && value < TIMEOUT_MS) })
+        const ms = await inTime(opened(bridge, account), session => roundTrip(session, args.within ?? PROBE_MS))
+        if (ms === undefined) throw new CommandFailed('timeout', 'no answer in time')
+        return { ms }
+    },
+
+    async echo(bridge, account, args) {
+        demand(args, { key: isKey, id: optional(text), fresh: optional(value => typeof value === 'boolean') })
+        const how = { id: args.id ?? undefined, fresh: args.fresh ?? undefined }
+        return { request: await inTime(opened(bridge, account), session => requestResend(session, args.key, how)) }
+    },
+
     async 'send-text'(bridge, account, args) {
         demand(args, { chat: jid, text, id: optional(text) })
         const what = { chat: jidNormalizedUser(args.chat), text: args.text, id: args.id ?? undefined }
@@ -113,7 +128,8 @@ const COMMANDS = {
     },
 
     async ping(bridge) {
-        return { accounts: bridge.accounts, heard: bridge.heard, rss: process.memoryUsage.rss() }
+        const { accounts, heard, stuck, unanswered } = bridge
+        return { accounts, heard, stuck, unanswered, rss: process.memoryUsage.rss() }
     }
 }
 
@@ -129,7 +145,7 @@ function decode({ form, raw, envelope, me }) {
         if (form === 'web') return webPayload(proto.WebMessageInfo.decode(bytes))
         if (form === 'stanza') return readStanza(fromJson(JSON.parse(bytes.toString())), me)
     } catch (error) {
-        throw new CommandFailed('refused', error instanceof Error ? error.message : 'unreadable')
+        throw new CommandFailed('refused', error instanceof Error ? error.name : 'unreadable') // its text quotes
     }
     throw badArguments('form')
 }

@@ -23,6 +23,7 @@ export {
     normalizeMessageContent,
     processHistoryMessage,
     proto,
+    S_WHATSAPP_NET,
     unpadRandomMax16
 } from 'baileys'
 

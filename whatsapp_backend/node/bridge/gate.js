@@ -27,11 +27,13 @@ export class Gate {
      * @param {object} of
      * @param {import('./link.js').Link} of.link
      * @param {import('./decrypt.js').Tickets} of.tickets
+     * @param {import('./backlog.js').Backlog} of.backlog
      * @param {import('./offline.js').OfflineQueue} of.offline
      * @param {import('./lru.js').Recent} of.seen ids of the messages that came in as stanzas
      * @param {import('./lru.js').Recent<import('./told.js').Known>} of.derived by the id of the message that the engine
      *     will derive: what else is known of its key
      * @param {() => import('./engine.js').Me | undefined} of.me
+     * @param {(node: BinaryNode) => void} of.onStanza one that is to be acknowledged came in
      * @param {() => void} of.onHeard bytes came in, whatever they are
      * @param {() => void} of.onUnreadable what came cannot be deciphered, and nothing after it can
      */
@@ -106,10 +108,15 @@ export class Gate {
      * @param {() => void} pass
      */
     #take(node, pass) {
-        const { link, offline } = this.#of
+        const { backlog, link, offline } = this.#of
+        this.#of.onStanza(node)
         const counted = isOffline(node)
         if (counted) offline.handed()
-        let settled = () => { if (counted) offline.settled() }
+        const done = backlog.came()
+        let settled = () => {
+            done()
+            if (counted) offline.settled()
+        }
         /** @type {Entry[]} */
         let entries
         if (node.tag === 'message') {

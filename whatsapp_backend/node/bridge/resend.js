@@ -1,5 +1,6 @@
 /** What could not be decrypted is asked for again: by recipients of what we sent, and by us of our own phone. */
 import { jidNormalizedUser, isLidUser, proto } from './engine.js'
+import { askPhone } from './peer.js'
 import { sentSource } from './send.js'
 
 // Who asks for something older got it on another device long ago, and would see an old message come up anew.
@@ -44,11 +45,13 @@ const { PLACEHOLDER_MESSAGE_RESEND } = proto.Message.PeerDataOperationRequestTyp
  * for the same id.
  * @param {import('./session.js').Session} session
  * @param {{remoteJid: string, fromMe: boolean, id: string, participant?: string}} key
+ * @param {{id?: string, fresh?: boolean}} [how]
  * @returns {Promise<string>} the id of the request
  */
-export function requestResend({ sock }, { remoteJid, fromMe, id, participant }) {
-    return sock.sendPeerDataOperationMessage({
+export function requestResend(session, { remoteJid, fromMe, id, participant }, how = {}) {
+    const request = {
         placeholderMessageResendRequest: [{ messageKey: { remoteJid, fromMe, id, participant } }],
         peerDataOperationRequestType: PLACEHOLDER_MESSAGE_RESEND
-    })
+    }
+    return askPhone(session, request, how)
 }

@@ -26,6 +26,8 @@ export class Connection {
         this.server = server
         this.id = id
         this.stalled = false
+        /** Tags of what never leaves. @type {Set<string>} */
+        this.swallows = new Set()
         /** @type {import('./companion.js').Companion | undefined} */
         this.companion = undefined
         /** @type {import('./pairing.js').Pairing | undefined} */
@@ -112,7 +114,7 @@ export class Connection {
 
     /** @param {BinaryNode} stanza */
     send(stanza) {
-        if (!this.stalled) this.wire.sendNode(stanza)
+        if (!this.stalled && !this.swallows.has(stanza.tag)) this.wire.sendNode(stanza)
     }
 
     /**

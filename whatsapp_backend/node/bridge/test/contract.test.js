@@ -10,7 +10,6 @@ import test, { after } from 'node:test'
 import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { addTransactionCapability, WA_CERT_DETAILS } from 'baileys'
-import { ackingLogger } from '../acks.js'
 import { signalRepositoryMaker, Tickets } from '../decrypt.js'
 import * as engine from '../engine.js'
 import { plaintextEntries } from '../entries.js'
@@ -309,33 +308,6 @@ test('messages.js: a plaintext is read as the engine reads it', async t => {
     }
 })
 
-test('acks.js: the engine tells of a refusal right before it leaves, with the attributes that came', async t => {
-    const stage = await Stage.set(t)
-    /** @type {any[]} */
-    const order = []
-    const config = {
-        logger: ackingLogger(({ attrs }) => order.push(['told', attrs])),
-        makeSignalRepository: (/** @type {any} */ auth, /** @type {any} */ logger, /** @type {any} */ lookUp) => {
-            const inner = engine.makeLibSignalRepository(auth, logger, lookUp)
-            inner.lidMapping.getLIDForPN = async () => { throw new Error('before it is decrypted') }
-            return inner
-        }
-    }
-    const probe = await Probe.linked(stage, t, config)
-    const ws = /** @type {any} */ (probe.sock).ws
-    ws.on('CB:message', (/** @type {any} */ { attrs }) => order.push(['came', attrs]))
-    const send = ws.socket.send.bind(ws.socket)
-    ws.socket.send = (/** @type {any[]} */ ...args) => {
-        order.push(['left'])
-        return send(...args)
-    }
-    await stage.op('message', { chat: ANA, id: 'NACK', text: 'x', addressing: 'pn', alt: false })
-    await stage.events.until('nack', event => event.event === 'nack' && event.id === 'NACK')
-    const told = order.findIndex(([what]) => what === 'told')
-    assert.equal(order[told][1], order.find(([what]) => what === 'came')[1], 'the very same object')
-    assert.equal(order[told + 1][0], 'left')
-})
-
 test('decrypt.js: a stanza is unsettled until all its ciphertexts are entries', () => {
     const tickets = new Tickets()
     const [one, two] = [Buffer.from('1'), Buffer.from('2')]
@@ -357,7 +329,7 @@ test('resend.js: a placeholder is asked for at once, repeatedly, and the answer 
     const stage = await Stage.set(t)
     const probe = await Probe.linked(stage, t)
     await stage.op('store', { chat: ANA, messages: [{ id: 'P1', text: 'once more', time: 1795328371 }] })
-    const session = /** @type {any} */ ({ sock: probe.sock })
+    const session = /** @type {any} */ ({ me: probe.creds.me, sock: probe.sock })
     for (const round of [1, 2]) {
         const from = probe.emitted.all.length
         const request = await requestResend(session, { remoteJid: ANA_JID, fromMe: false, id: 'P1' })

@@ -46,6 +46,11 @@ function stall(server, args) {
     connectionOf(server, args).stalled = true
 }
 
+/** @param {FakeWhatsApp} server @param {Args} args what the connection looks alive without */
+function swallow(server, args) {
+    connectionOf(server, args).swallows = new Set(args.tags ?? ['message', 'receipt', 'notification', 'call'])
+}
+
 /** @param {FakeWhatsApp} server @param {Args} args bytes that mean nothing, in the middle of a conversation */
 function rubbish(server, args) {
     connectionOf(server, args).rubbish(args.bytes ?? 64, args.framed ?? true)
@@ -80,6 +85,6 @@ function cdnFault({ cdn }, args) {
 }
 
 export const FAULT_OPS = {
-    fault, outdate, 'faults-clear': faultsClear, hold, release, terminate, stall, rubbish, disconnect, marker,
+    fault, outdate, 'faults-clear': faultsClear, hold, release, terminate, stall, swallow, rubbish, disconnect, marker,
     cdn: cdnFault
 }
