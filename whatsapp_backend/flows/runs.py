@@ -57,6 +57,7 @@ _PATIENCE_MS = 24 * 60 * 60 * 1000
 _NOT_CONNECTED = Verdict(code="not_connected", message="the account did not connect for a day")
 _HELD_BACK = Verdict(code="history_dry_run", message=str(HistoryHeldBack()))
 _TICKS = {Kind.RECENT_SYNC: "[recent-sync] tick:", Kind.BACKFILL: "[auto-backfill] AutoBackfill tick:"}
+_SKIPS = {Kind.RECENT_SYNC: "[recent-sync] skipped", Kind.BACKFILL: "[auto-backfill] skipped"}
 
 
 class Runs:
@@ -89,16 +90,17 @@ class Runs:
         self._slots[Kind.RESYNC] = self._slots[Kind.BACKFILL]
         self._near = Surroundings(jobs=jobs, locks=locks, fill=fill, clock=clock, tell=tell, held_up=held_up)
         self._jobs = jobs
-        self._prospects = Prospects(self._policies, ledger=ledger, jobs=jobs, clock=clock)
+        self._prospects = Prospects(self._policies, ledger=ledger, jobs=jobs, clock=clock, paused=paused)
         self._clock = clock
         self._rng = rng
         self._group = tasks
         self._views = views
         self._may_work = may_work
-        self._quiet, self._paused = quiet, paused
+        self._quiet = quiet
         self._holds_back = holds_back
         """Whether no history lands in this life (a dry run of it): what a run asks for would never be published."""
-        self._on_ended, self._instance = on_ended, instance
+        self._on_ended = on_ended
+        self._instance = instance
         self._tasks: set[asyncio.Task[None]] = set()
         self._occupied: dict[str, Run] = {}
         """The one run of each account, also while it waits for its slot."""
@@ -136,8 +138,7 @@ class Runs:
 
     def on_paused(self, account: str) -> None:
         """An operator paused the account: a run that began by itself ends now. What it brought stays."""
-        run = self._occupied.get(account)
-        if run and run.job.trigger not in BY_HAND:
+        if (run := self._occupied.get(account)) and run.job.trigger not in BY_HAND:
             run.end(PAUSED)
 
     async def _after_connecting(self, account: str) -> None:
@@ -167,7 +168,7 @@ class Runs:
         told = {"eligibleAccounts": eligible, "connected": len(candidates), "chosen": len(choice.chosen)}
         write(_TICKS[kind], **told, instance=self._instance)
         for account, why in choice.skipped.items():
-            log.debug(_TICKS[kind].replace("tick:", "skipped"), accountId=account, reason=why)
+            log.debug(_SKIPS[kind], accountId=account, reason=why)
         for account in choice.chosen:
             self._offer(account, kind, Trigger.PERIODIC)
 
@@ -215,8 +216,7 @@ class Runs:
         run = self._occupied.get(account)
         works = run.job.kind if run else None
         in_flight = works is kind or (not has_slot and (account, kind) in self._in_flight)
-        running = has_slot and works not in (None, kind)
-        return replace(candidate, in_flight=in_flight, running=running, paused=self._paused(account))
+        return replace(candidate, in_flight=in_flight, running=has_slot and works not in (None, kind))
 
     # -- By hand ---------------------------------------------------------------------------------------------------
 
