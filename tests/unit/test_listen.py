@@ -267,7 +267,7 @@ async def test_without_the_ladder_it_stays_deaf(quietly: Any, monkeypatch: pytes
         assert place.daemon.connector.view(ACCOUNT).status == "connected"
 
 
-@pytest.mark.parametrize("kind", [FRAMES, ENGINE])
+@pytest.mark.parametrize("kind", [FRAMES, MESSAGES, ENGINE])
 async def test_the_connection_that_was_deaf_proves_nothing_after_what_was_heard_last(quietly: Any, kind: str) -> None:
     """Its epoch ends as deaf, cut back; what had waited covers the rest."""
     async with quietly() as place:
@@ -278,7 +278,8 @@ async def test_the_connection_that_was_deaf_proves_nothing_after_what_was_heard_
         first, second = (await place.store.account_ledger(ACCOUNT)).epochs
         assert first.ending is Ending.DEAF
         assert first.heard_at_ms <= deaf_ms < (first.closed_at_ms or 0)
-        assert (second.announced, second.received, second.complete) == (2, 2, True)
+        assert second.complete
+        assert (second.announced or 0) >= 2, "and perhaps the phone's answers"
 
 
 async def test_while_it_is_deaf_it_is_not_shown_as_connected(quietly: Any) -> None:
