@@ -16,7 +16,7 @@ FLUTTER_DIR := tests/flutter
 FLUTTER_MODULES := $(FLUTTER_DIR)/node_modules/.package-lock.json
 RUN := .venv/bin/whatsapp-backend
 
-.PHONY: help setup setup-tests demo demo-once serve test proof check bench docs lock jdk emulator orders holes fuzz clean need-python need-node need-java
+.PHONY: help setup setup-tests demo demo-once serve test proof check bench docs lock jdk emulator tools orders holes fuzz clean need-python need-node need-java
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -68,6 +68,10 @@ jdk: setup ## Install a Java for the Firestore emulator into .venv
 
 emulator: setup need-java ## Say where the Firestore emulator is, or how to get it
 	@.venv/bin/python -c 'from whatsapp_backend.adapters.emulator_files import find_jar, find_java; print(find_java(), find_jar())'
+
+tools: ## Install what some tests need besides (Debian, as root): Chromium, and promtool of Prometheus
+	@command -v chromium >/dev/null && command -v promtool >/dev/null || { apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium prometheus >/dev/null; }
 
 orders: setup ## Apply a conversation in a thousand orders: ORDERS=1000 SEED=1
 	@ORDERS=$${ORDERS:-1000} ORDERS_SEED=$${SEED:-1} .venv/bin/pytest -q -n 0 tests/property/test_conversation_orders.py

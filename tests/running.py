@@ -107,6 +107,7 @@ class Place:
         self.caught_up = True
         self.owned = True
         self.is_quiet = False
+        self.paused = set()
         self.holds_back = holds_back
         self.held_up = False
         self.terms = {}
@@ -132,6 +133,7 @@ class Place:
             views=self.views,
             may_work=lambda account: self.terms.get(account) if self.owned else None,
             tell=lambda account, fields: self.told.append((account, dict(fields))),
+            paused=lambda account: account in self.paused,
             quiet=lambda: self.is_quiet,
             held_up=lambda: self.held_up,
             holds_back=self.holds_back,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -23,6 +24,7 @@ NODE_DIR = Path(__file__).parent.parent / "whatsapp_backend" / "node"
 PRELOAD = NODE_DIR / "fake_whatsapp" / "preload.js"
 _DYING = Path(__file__).parent / "crash" / "dying_daemon.py"
 _PATIENCE_S = 60.0
+_LISTENS = re.compile(r"\blistening\b.*\burl\W+(https?:[^'\"\s]+)")
 _clock = SystemClock()
 
 
@@ -62,7 +64,7 @@ class RealDaemon:
         self._url: asyncio.Future[str] | None = None
         self.lines: list[str] = []
 
-    async def start(self, *, die: str | None = None, who: str = "both") -> None:
+    async def start(self, *options: str, die: str | None = None, who: str = "both") -> None:
         """Start it and wait until it listens. `die` names the point at which it kills itself, see dying_daemon.py."""
         program = (str(_DYING), die, who) if die else self.program
         self._url = asyncio.get_running_loop().create_future()
@@ -70,6 +72,7 @@ class RealDaemon:
             sys.executable,
             *program,
             "serve",
+            *options,
             env=self.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
@@ -178,8 +181,8 @@ class RealDaemon:
         async for raw in process.stderr:
             line = raw.decode("utf-8", "replace").rstrip()
             self.lines.append(line)
-            if " listening " in line and not self._url.done():
-                self._url.set_result(line.rpartition("url=")[2].split()[0].strip("'"))
+            if (listens := _LISTENS.search(line)) and not self._url.done():
+                self._url.set_result(listens[1])
         if not self._url.done():
             self._url.set_exception(AssertionError("the daemon did not start:\n" + "\n".join(self.lines[-30:])))
 

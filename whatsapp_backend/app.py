@@ -37,15 +37,18 @@ from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.lead import Lead
 from whatsapp_backend.flows.listen import Listener
 from whatsapp_backend.flows.log_lines import LogLines
+from whatsapp_backend.flows.meters import Meters
+from whatsapp_backend.flows.pauses import Pausing
 from whatsapp_backend.flows.prune import Pruner
 from whatsapp_backend.flows.publish import Published, Publisher
 from whatsapp_backend.flows.repair import Repair
 from whatsapp_backend.flows.runs import Runs
+from whatsapp_backend.lookout import StoreWatch
 from whatsapp_backend.policies import is_quiet_now, run_policies, run_ticks
 from whatsapp_backend.rules.hearing import Patience
 from whatsapp_backend.settings import Settings
 from whatsapp_backend.stopping import at_most
-from whatsapp_backend.surfaces import Surfaces
+from whatsapp_backend.surfaces import Surfaces, gate_of
 from whatsapp_backend.ward import DaemonWard
 
 log = structlog.get_logger()
@@ -68,6 +71,7 @@ class Daemon:
 
     `locked`: the caller has the lock of the state directory. `before_serving` frees the port where it is taken by us.
     `patience` is that of the listener.
+    `on_log_key` is told what numbers are masked with.
     """
 
     def __init__(
@@ -79,16 +83,19 @@ class Daemon:
         locked: bool = False,
         before_serving: Callable[[], Awaitable[None]] | None = None,
         patience: Patience | None = None,
+        on_log_key: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._documents = documents
         self._locked = locked
         self._before_serving = before_serving
         self._patience = patience or Patience()
+        self._on_log_key = on_log_key
         self._clock = clock or SystemClock()
         self._rng = random.Random()  # noqa: S311 -- it spreads reconnects and runs, and keeps no secret
         self._lander = Lander(documents.store, self._clock)
         self._connected: set[str] = set()
+        self._meters = Meters()
 
     async def run(self, stop: asyncio.Event, started: Callable[[int], None]) -> None:
         """Run. Raises OperatorMustAct before anything was started that must be stopped."""
@@ -136,10 +143,13 @@ class Daemon:
             timeout_s=settings.history_timeout_s,
             is_connected=self._is_connected,
             retry_in_ms=settings.history_retry_in_ms,
+            on_outcome=self._meters.on_outcome,
         )
         self.publisher = self._publisher()
         self.epochs = Epochs(store, self.gateway, clock, tasks=tasks, on_news=self.publisher.settle_since)
-        self._log_lines = LogLines(log_key(settings.state_dir))
+        key = log_key(settings.state_dir)
+        self._on_log_key(key)
+        self._log_lines = LogLines(key)
         self.connector = self._connector(tasks)
         self.listener = self._listener()
         self.epochs.on_ping = self.listener.on_ping
@@ -152,9 +162,12 @@ class Daemon:
             on_journaled=self.publisher.nudge,
             on_heard=self.listener.on_journaled,
             tasks=tasks,
+            unanswered=self._meters.commits,
         )
         self.repair = self._repair()
+        self.pauses = Pausing(store, clock)
         self.runs = self._runs(tasks)
+        self.pauses.on_paused = self.runs.on_paused
         self._collector = Collector(
             store, self.gateway, clock, views=self.connector.views, forgive=self.publisher.forgive
         )
@@ -162,7 +175,7 @@ class Daemon:
             store, clock, journal_days=settings.journal_retention_days, mirror_days=settings.mirror_days
         )
         self._ward = DaemonWard(
-            journal=store,
+            watch=StoreWatch(store, clock),
             gateway=self.gateway,
             publisher=self.publisher,
             lander=self._lander,
@@ -269,10 +282,12 @@ class Daemon:
             views=self.connector.views,
             may_work=self.lead.term,
             tell=self.documents.tell,
+            paused=self.pauses.is_paused,
             quiet=lambda: is_quiet_now(settings, self._clock),
             held_up=lambda: self._lander.is_held_up,
             holds_back=settings.history_sync_dry_run,
             on_ended=self.repair.on_ended,
+            instance=settings.instance_id,
         )
 
     async def _launch(self) -> Launch:
@@ -292,6 +307,7 @@ class Daemon:
         await self.store.bridge_crashed()  # where that life could not count it; nothing after a clean stop
         await self.epochs.load(account.account for account in await self.store.declared())
         await self.connector.load()
+        await self.pauses.load()
         await self.runs.resume()
 
     @asynccontextmanager
@@ -311,6 +327,7 @@ class Daemon:
         settings = self._settings
         surfaces = Surfaces(
             settings=settings,
+            gate=gate_of(settings, self._documents, self._clock),
             clock=self._clock,
             store=self.store,
             database=self._documents,
@@ -320,6 +337,8 @@ class Daemon:
             asker=self.asker,
             publisher=self.publisher,
             runs=self.runs,
+            pauses=self.pauses,
+            meters=self._meters,
         )
         app = surfaces.application()
         if self._before_serving:
@@ -376,6 +395,7 @@ class Daemon:
             self.runs.on_connected(view.account)
 
     def _on_published(self, published: Published) -> None:
+        self._meters.on_landed(published.entries, self._clock.wall_ms())
         self._log_lines.on_published(published)
         self.documents.on_published(published)
         self.repair.on_published(published)

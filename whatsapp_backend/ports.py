@@ -19,11 +19,23 @@ from whatsapp_backend.domain.coverage import (
 from whatsapp_backend.domain.frames import Find, Get, State
 from whatsapp_backend.domain.holding import HistoryPlan
 from whatsapp_backend.domain.jobs import Job, Kind
-from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
+from whatsapp_backend.domain.journal import (
+    FIRST_PARKED,
+    Commit,
+    DeclaredAccount,
+    Entry,
+    OpenNotice,
+    Parked,
+    ParkedPlace,
+    StoreStats,
+)
 from whatsapp_backend.domain.leases import Heartbeat, Instance, RunLock, Sighting, Term
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
+from whatsapp_backend.domain.pages import DebtPlace, GapPlace, JobPlace, Place
+from whatsapp_backend.domain.people import Identity
 from whatsapp_backend.domain.repairs import Rotation
 from whatsapp_backend.domain.surveys import Survey
+from whatsapp_backend.domain.watching import Counts, Lag
 from whatsapp_backend.domain.writes import Document, Outcome, Write
 from whatsapp_backend.errors import ProtocolError
 
@@ -65,6 +77,19 @@ class Journal(Protocol):
 
     async def stats(self) -> StoreStats:
         """What the store holds, cheap enough to be asked every second."""
+
+
+class Watched(Protocol):
+    """What operators watch of the store. Nothing here waits for a write."""
+
+    async def stats(self) -> StoreStats:
+        """What it holds, cheap enough to be asked every second."""
+
+    async def lag(self, consumer: str) -> Lag:
+        """What this consumer has not passed yet; as cheap."""
+
+    async def counts(self) -> Counts:
+        """What waits, by account; once in some seconds: every open gap is looked at."""
 
 
 class KeyStore(Protocol):
@@ -140,6 +165,9 @@ class Debts(Protocol):
     async def debts_due(self, account: str, now_ms: int, limit: int) -> list[Debt]:
         """The account's open debts whose time to be asked for has come, the longest due first."""
 
+    async def open_debts(self, account: str, *, limit: int, after: DebtPlace = (-1, "")) -> list[Debt]:
+        """The account's debts that are not closed, the oldest first, from the first after this place."""
+
     async def put_debts(self, debts: Iterable[Debt]) -> None:
         """Keep what was done about these; one that was closed meanwhile stays closed. Raises StoreUnwell."""
 
@@ -154,10 +182,17 @@ class Ledger(Protocol):
         """What is stored of these threads, with their gaps that are not closed; unknown ones are absent."""
 
     async def open_gaps(
-        self, account: str, *, limit: int, due: Due | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
+        self,
+        account: str,
+        *,
+        limit: int,
+        due: Due | None = None,
+        above: tuple[int, int] = (0, ENDLESS_MS),
+        after: GapPlace | None = None,
     ) -> list[Gap]:
         """Gaps that are not closed, the newest first, those without a message below them last: those that are due, if
-        that is asked, whose message after them is of a time between these two, both included."""
+        that is asked, whose message after them is of a time between these two, both included; from the first after a
+        place."""
 
     async def around(self, thread: str, ranges: Sequence[tuple[int, int]]) -> list[Around]:
         """For each range of ms (the last one excluded) what is held: the newest message below it, up to fifty from
@@ -182,8 +217,8 @@ class Jobs(Protocol):
     async def job(self, id: str) -> Job | None:
         """One of them."""
 
-    async def jobs(self, account: str | None = None, *, limit: int, before_ms: int = ENDLESS_MS) -> list[Job]:
-        """The newest ones of an account, or of all, that were created before a moment."""
+    async def jobs(self, account: str | None = None, *, limit: int, after: JobPlace = (ENDLESS_MS, "")) -> list[Job]:
+        """Those of an account, or of all, the newest first, from the first after this place."""
 
     async def unfinished_jobs(self) -> list[Job]:
         """All that have not ended, oldest first."""
@@ -201,8 +236,13 @@ class Consumers(Protocol):
     async def advance(self, progress: Progress) -> None:
         """Make progress durable, all of it or nothing. Raises StoreUnwell."""
 
-    async def parked(self, *, limit: int = 1000) -> list[Parked]:
-        """What could not be projected or landed, oldest first."""
+    async def parked(
+        self, *, limit: int = 1000, account: str | None = None, after: ParkedPlace = FIRST_PARKED
+    ) -> list[Parked]:
+        """What could not be projected or landed, of an account or of all, oldest first, from after a place on."""
+
+    async def parked_entries(self, consumer: str, *, account: str | None, after: int, limit: int) -> dict[int, int]:
+        """Of how many parts of which entries (seq > after, in order) a consumer could make nothing."""
 
     async def prune(self, *, landed_before_ms: int, state_before_ms: int) -> tuple[int, int]:
         """Drop journal entries that every consumer has passed and that were received before the first moment (open
@@ -230,6 +270,16 @@ class Repairs(Protocol):
         """Keep it. Raises StoreUnwell."""
 
 
+class Pauses(Protocol):
+    """Until when no run of an account may begin by itself: an operator says so."""
+
+    async def pauses(self) -> dict[str, int]:
+        """The moments in ms, by account; those that have passed may be among them."""
+
+    async def put_pause(self, account: str, until_ms: int | None) -> None:
+        """Keep one; None: there is none any more. Raises StoreUnwell."""
+
+
 class DocumentStore(Protocol):
     """Documents. Every write must be idempotent: the outcome of one can be unknown."""
 
@@ -246,22 +296,25 @@ class DocumentStore(Protocol):
 class DocumentQueries(Protocol):
     """What the API shows, and what a survey goes through."""
 
-    async def threads(self, account: str, *, limit: int) -> list[Document]:
-        """An account's threads, last activity first. Raises DocumentsUnavailable."""
+    async def threads(self, account: str, *, limit: int, after: Place | None = None) -> list[Document]:
+        """An account's threads by `lastMessageAt`, the newest first, from the first after a place. Raises
+        DocumentsUnavailable."""
 
-    async def messages(self, thread: str, *, limit: int) -> list[Document]:
-        """A thread's messages by `tsClient`, newest first: text before timestamps. Raises DocumentsUnavailable."""
+    async def messages(self, thread: str, *, limit: int, after: Place | None = None) -> list[Document]:
+        """A thread's messages by `tsClient`, as `threads`: text before timestamps. Raises DocumentsUnavailable."""
 
     async def messages_by(self, field: str, thread: str, *, limit: int) -> list[Document]:
         """As `messages`, by another field, and only those in which it is a timestamp. Raises DocumentsUnavailable."""
 
     async def list_threads(
-        self, accounts: Sequence[str], *, fields: Sequence[str], after: str, limit: int
+        self, accounts: Sequence[str], *, fields: Sequence[str] | None, after: str, limit: int
     ) -> list[Document]:
-        """Threads of any of these accounts (ten at most), with these fields only, in the order of their ids, from the
-        first after this id. Raises DocumentsUnavailable."""
+        """Threads of any of these accounts (ten at most), with these fields only or, for None, all of them, in the
+        order of their ids, from the first after this id. Raises DocumentsUnavailable."""
 
-    async def list_messages(self, thread: str, *, fields: Sequence[str], after: str, limit: int) -> list[Document]:
+    async def list_messages(
+        self, thread: str, *, fields: Sequence[str] | None, after: str, limit: int
+    ) -> list[Document]:
         """All messages of a thread, as `list_threads`. Raises DocumentsUnavailable."""
 
 
@@ -310,6 +363,13 @@ class RunLocks(Protocol):
 
 class Leases(LeaseStore, RunLocks, Protocol):
     """Both, as one store has them."""
+
+
+class IdTokens(Protocol):
+    """Who signed in with Firebase."""
+
+    async def verify(self, token: str) -> Identity:
+        """Whose ID token this is. Raises TokenRefused, and AuthUnavailable where that cannot be known now."""
 
 
 class Gateway(Protocol):

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from whatsapp_backend.adapters.bridge.gateway import BridgeGateway
-from whatsapp_backend.api.health import Owing, Vitals
+from whatsapp_backend.api.health import Behind, Owing, Vitals
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.journal import StoreStats
 from whatsapp_backend.domain.leases import Mode, Standing
-from whatsapp_backend.errors import StoreUnwell
+from whatsapp_backend.domain.watching import Lag
 from whatsapp_backend.flows.account_documents import AccountDocuments
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.land import Lander
 from whatsapp_backend.flows.lead import Lead
-from whatsapp_backend.flows.publish import CONSUMER, Publisher
-from whatsapp_backend.ports import Journal
+from whatsapp_backend.flows.publish import Publisher
+from whatsapp_backend.lookout import StoreWatch
 
 _SILENCE_S = 10.0
 """After which Firestore counts as gone, though its calls have not failed yet: they may take 30 s to do so."""
@@ -27,7 +27,7 @@ _SILENCE_S = 10.0
 class DaemonWard:
     """What `api.health` asks. Asks nobody who might not answer."""
 
-    journal: Journal
+    watch: StoreWatch
     gateway: BridgeGateway
     publisher: Publisher
     lander: Lander
@@ -38,22 +38,31 @@ class DaemonWard:
     reached_firestore: bool = False
 
     async def vitals(self) -> Vitals:
-        """How the daemon is. Asks the store only."""
-        try:
-            stats, unwell = await self.journal.stats(), None
-            end = stats.journal_end
-        except StoreUnwell as error:
-            stats, unwell = None, str(error)
-            end = self.publisher.position
-        firestore_trouble = self._firestore_trouble()
+        """How the daemon is. Asks the store only, and not for long."""
+        await self.watch.answers()
+        known = self.watch.known
         return Vitals(
-            trouble=unwell or self._bridge_trouble() or firestore_trouble,
-            firestore_connected=firestore_trouble is None,
-            consumers={CONSUMER: (self.publisher.position, max(0, end - self.publisher.position))},
-            parked=stats.parked if stats else 0,
-            journal_end=end,
-            debts=self._debts(stats) if stats else Owing(),
+            trouble=self.watch.trouble or self.trouble(),
+            firestore_connected=self.reaches_firestore(),
+            consumers={name: self._behind(lag) for name, lag in known.lags.items()} if known else {},
+            parked=known.stats.parked if known else 0,
+            journal_end=known.stats.journal_end if known else self.publisher.position,
+            debts=self._debts(known.stats) if known else Owing(),
+            as_of_ms=known.at_ms if known else None,
         )
+
+    def reaches_firestore(self) -> bool:
+        """Whether Firestore answers."""
+        return self._firestore_trouble() is None
+
+    def trouble(self) -> str | None:
+        """What is wrong with anything but the store."""
+        return self._bridge_trouble() or self._firestore_trouble()
+
+    def _behind(self, lag: Lag) -> Behind:
+        oldest_at_ms = lag.oldest_at_ms
+        oldest_s = None if oldest_at_ms is None else max(0, (self.clock.wall_ms() - oldest_at_ms) // 1000)
+        return Behind(position=lag.position, lag=lag.entries, oldest_s=oldest_s)
 
     def standing(self) -> Standing:
         """Whether it may work."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient
 
-from whatsapp_backend.api.health import Vitals
+from whatsapp_backend.api.health import Behind, Vitals
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.coverage import ENDLESS_MS
 from whatsapp_backend.domain.jobs import UNFINISHED, Bounds, Job, JobState, Kind, Plan, Trigger
@@ -18,7 +18,10 @@ from whatsapp_backend.domain.leases import Standing
 from whatsapp_backend.domain.writes import Write
 from whatsapp_backend.errors import NotConnected
 from whatsapp_backend.flows.fetch import Asker
+from whatsapp_backend.flows.pauses import Pausing
+from whatsapp_backend.flows.replay import Replayed
 from whatsapp_backend.rules.identity import account_id
+from whatsapp_backend.testing.fake_clock import FakeClock
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
 from whatsapp_backend.testing.memory_store import MemoryStore
 from whatsapp_backend.testing.scripted_bridge import ScriptedBridge
@@ -65,6 +68,21 @@ class Desk:
         self.resumed.append(account)
         self.change(account, status="connecting")
 
+    async def rename(self, account: str, name: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.change(account, name=name)
+
+    async def disconnect(self, account: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.change(account, status="disconnected", last_error="disconnected by its operator")
+
+    async def reconnect(self, account: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.change(account, status="connecting", last_error=None)
+
 
 @dataclass
 class Ward:
@@ -73,7 +91,12 @@ class Ward:
     desk: Desk
     now: Vitals = field(
         default_factory=lambda: Vitals(
-            trouble=None, firestore_connected=True, consumers={"documents": (40, 2)}, parked=1, journal_end=42
+            trouble=None,
+            firestore_connected=True,
+            consumers={"documents": Behind(position=40, lag=2, oldest_s=7)},
+            parked=1,
+            journal_end=42,
+            as_of_ms=NOW_MS,
         )
     )
     hangs: bool = False
@@ -153,9 +176,12 @@ class Runs:
             self.known[id] = replace(self.known[id], **self.coming.pop(0))
         return self.known.get(id)
 
-    async def jobs(self, account: str | None = None, *, limit: int, before_ms: int = ENDLESS_MS) -> list[Job]:
-        newest = sorted(self.known.values(), key=lambda job: -job.created_at_ms)
-        return [job for job in newest if account in (None, job.account) and job.created_at_ms < before_ms][:limit]
+    async def jobs(
+        self, account: str | None = None, *, limit: int, after: tuple[int, str] = (ENDLESS_MS, "")
+    ) -> list[Job]:
+        newest = sorted(self.known.values(), key=lambda job: (job.created_at_ms, job.id), reverse=True)
+        later = [job for job in newest if (job.created_at_ms, job.id) < after]
+        return [job for job in later if account in (None, job.account)][:limit]
 
     async def unfinished_jobs(self) -> list[Job]:
         return [job for job in self.known.values() if job.state in UNFINISHED]
@@ -177,6 +203,17 @@ class Backend:
     runs: Runs
     store: MemoryStore = field(default_factory=MemoryStore)
     distrusted: list[str] = field(default_factory=list)
+
+    replayed: Replayed = field(default_factory=lambda: Replayed(landed=3, parked=1))
+    asked_to_replay: list[tuple[str | None, int | None, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.clock = FakeClock(wall_ms=NOW_MS)
+        self.pauses = Pausing(self.store, self.clock)
+
+    async def replay(self, account: str | None = None, *, seq: int | None = None, after: int = 0) -> Replayed:
+        self.asked_to_replay.append((account, seq, after))
+        return self.replayed
 
     async def distrust(self, thread: str) -> None:
         self.distrusted.append(thread)

@@ -18,7 +18,8 @@ async def test_an_account_is_added_and_listed(api):
     listed = await (await api.get("/api/whatsapp/accounts")).json()
     assert (listed["success"], listed["count"]) == (True, 3)
     assert listed["accounts"][-1] == account
-    names = {"id", "name", "phone", "status", "lastError", "passiveModeReason", "createdAt", "caughtUp", "hearing"}
+    names = {"id", "name", "phone", "status", "lastError", "passiveModeReason", "createdAt", "caughtUp"}
+    names |= {"hearing", "pausedUntil"}
     assert account.keys() == names
 
 

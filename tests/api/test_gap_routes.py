@@ -101,6 +101,7 @@ async def test_an_account_of_which_nothing_is_missing_says_so(api):
         "counts": {"byState": {}, "byReason": {}},
         "gaps": [],
         "count": 0,
+        "nextCursor": None,
         "announced": {"missingChunks": [], "progress": [], "lostOffline": []},
         "phone": {"unanswered": 0, "askedAt": None, "pausedUntil": None},
         "requests": [],

@@ -5,45 +5,17 @@ from backend import SHOP, raw, refused
 
 from whatsapp_backend.errors import DocumentsUnavailable, StoreUnwell
 
-ROUTES = [
-    ("GET", "/"),
-    ("GET", "/ready"),
-    ("GET", "/diag"),
-    ("GET", "/health"),
-    ("GET", "/health/consumers"),
-    ("GET", "/api/whatsapp/accounts"),
-    ("POST", "/api/whatsapp/add-account"),
-    ("POST", f"/api/whatsapp/regenerate-qr/{SHOP}"),
-    ("GET", f"/api/whatsapp/qr/{SHOP}"),
-    ("POST", f"/api/whatsapp/fetch-history/{SHOP}"),
-    ("GET", f"/api/whatsapp/history-plan/{SHOP}"),
-    ("GET", f"/api/whatsapp/threads/{SHOP}"),
-    ("GET", f"/api/whatsapp/messages/{SHOP}/thread"),
-    ("POST", f"/api/whatsapp/backfill/{SHOP}"),
-    ("POST", f"/api/admin/backfill/{SHOP}"),
-    ("GET", f"/api/admin/backfill/{SHOP}/status"),
-    ("POST", f"/api/whatsapp/resync/{SHOP}"),
-    ("GET", f"/api/whatsapp/jobs/{SHOP}"),
-    ("GET", f"/api/whatsapp/jobs/{SHOP}/J1"),
-    ("POST", f"/api/whatsapp/jobs/{SHOP}/J1/cancel"),
-    ("GET", f"/api/whatsapp/gaps/{SHOP}"),
-    ("GET", f"/api/whatsapp/gaps/{SHOP}/thread"),
-    ("POST", f"/api/whatsapp/gaps/{SHOP}/thread/reset"),
-]
 
-
-@pytest.mark.parametrize(("method", "path"), ROUTES)
-async def test_no_route_answers_under_the_name_of_somebody_else(api, backend, method, path):
-    answer = await api.request(method, path, headers={"Host": "evil.example"})
-    assert "localhost" in await refused(answer, 403, "forbidden_host")
+async def test_no_route_answers_under_the_name_of_somebody_else(api, backend):
+    routes = [(route.method, route.resource.canonical) for route in api.app.router.routes() if route.method != "HEAD"]
+    assert len(routes) > 20
+    for method, path in routes:
+        asked = path.format(account=SHOP, thread="thread", job="J1", file="page.js")
+        answer = await api.request(method, asked, headers={"Host": "evil.example"})
+        assert "localhost" in await refused(answer, 403, "forbidden_host")
     assert backend.desk.resumed == []
     assert backend.runs.known == {}
     assert backend.distrusted == []
-
-
-def test_every_route_was_asked(api):
-    routes = {(route.method, route.resource.canonical) for route in api.app.router.routes() if route.method != "HEAD"}
-    assert len(routes) == len(ROUTES)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +72,8 @@ async def test_pages_from_elsewhere_may_use_no_method_of_any_route(api, method, 
         "null",
         "http://evil.example",
         "http://localhost:8080",
-        "https://127.0.0.1:8080",
+        "https://127.0.0.1:8081",
+        "ftp://127.0.0.1:8080",
         "http://127.0.0.1:8081",
         "http://127.0.0.1",
         "http://user@127.0.0.1:8080",
@@ -115,8 +88,9 @@ async def test_another_origin_than_our_own_is_refused(api, origin):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080", "localhost"])
-async def test_our_own_page_may_ask(api, host):
-    headers = {"Host": host, "Origin": f"http://{host}"}
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_our_own_page_may_ask_also_where_a_proxy_before_us_speaks_tls(api, host, scheme):
+    headers = {"Host": host, "Origin": f"{scheme}://{host}"}
     assert (await api.post(f"/api/whatsapp/regenerate-qr/{SHOP}", headers=headers)).status == 200
 
 

@@ -13,7 +13,9 @@ from inbox_people import ADMIN, DIRECTORY, SHOP, STRANGER
 from index_usage import Index, held, missing, named_in, unused, used, without_automatic
 
 from whatsapp_backend.adapters.firestore import queries
+from whatsapp_backend.adapters.firestore.index_probe import missing_indexes
 from whatsapp_backend.adapters.firestore.queries import FirestoreQueries
+from whatsapp_backend.domain.pages import Place
 from whatsapp_backend.rules.generations import MESSAGE_FIELDS
 from whatsapp_backend.rules.surveying import THREAD_FIELDS
 
@@ -39,6 +41,8 @@ async def usage(app, daemon, firestore, firestore_emulator, firestore_project):
     asked = FirestoreQueries(firestore)
     for name, arguments in OURS.items():
         await getattr(asked, name)(**arguments)
+    for name in ("threads", "messages"):  # a further page names the tie-break
+        await getattr(asked, name)(**OURS[name], after=Place(value=None, id="a"))
     issued = (await app.of(ADMIN).see("everyQuery", **ABOUT))["issued"]
     assert {"threads", "messages", "statusUpdates"} <= set(issued)
     return await usage_of(firestore_emulator, firestore_project)
@@ -81,6 +85,12 @@ async def test_every_query_has_its_index(usage):
 async def test_every_index_has_its_query(usage):
     """An index that nobody asks costs storage and time at every write."""
     assert unused(usage, FILE) == []
+
+
+async def test_the_doctor_asks_for_every_index_and_for_no_other(firestore, firestore_emulator, firestore_project):
+    """So that production refuses him exactly those that are missing."""
+    assert await missing_indexes(firestore, FILE, timeout_s=10) == []
+    assert used(await usage_of(firestore_emulator, firestore_project)) == held(FILE)
 
 
 async def test_an_index_that_is_taken_away_is_missed(usage):

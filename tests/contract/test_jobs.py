@@ -66,7 +66,7 @@ async def test_the_newest_come_first_of_an_account_or_of_all(store):
     assert ids(await store.jobs(limit=9)) == ["d", "c", "b", "a"]
     assert ids(await store.jobs(limit=2)) == ["d", "c"]
     assert ids(await store.jobs(ANA, limit=9)) == ["d", "c", "a"]
-    assert ids(await store.jobs(ANA, limit=9, before_ms=3)) == ["a"]
+    assert ids(await store.jobs(ANA, limit=9, after=(3, ""))) == ["a"]
 
 
 async def test_unfinished_are_those_that_have_not_ended(store):

@@ -4,14 +4,18 @@ import io
 import logging
 import re
 import socket
+from typing import Any
 
+import orjson
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsapp_backend.cli.logs import configure_logs
+from whatsapp_backend.cli.logs import LogFormat, configure_logs, use_format, use_key
 from whatsapp_backend.cli.notify import notify
+from whatsapp_backend.rules.identity import account_id
+from whatsapp_backend.rules.redact import redact_phone
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [a-z]+ +\S.*")
 NASTY = [
@@ -75,15 +79,18 @@ def test_the_words_operators_grep_for_are_plain():
 
 def test_an_exception_is_one_line_with_its_traceback():
     def fail(log):
+        body = "first\nsecond"
         try:
-            raise ValueError("first\nsecond")
+            raise ValueError(body)
         except ValueError:
             log.exception("failed")
 
     line = logged(fail)
     assert is_one_line(line)
     assert "Traceback" in line
-    assert "first" in line
+    assert "ValueError" in line
+    assert "raise ValueError(body)" in line
+    assert "second" not in line, "its text may quote somebody"
 
 
 def test_what_libraries_log_is_one_line_too():
@@ -91,6 +98,63 @@ def test_what_libraries_log_is_one_line_too():
     assert is_one_line(line)
     assert " error " in line
     assert "name=aiohttp.server" in line
+
+
+def test_of_what_libraries_log_only_their_own_words_and_numbers_are_told():
+    line = logged(lambda _: logging.getLogger("x").error("%s took %.1f s\nfuture: <Task 'body'>", "somebody", 2.5))
+    assert line.rstrip().endswith("said='… took 2.5 s'")
+    assert is_one_line(logged(lambda _: logging.getLogger("x").error("100%", "somebody")))
+
+
+def logged_as_json(write) -> dict[str, Any]:
+    stream = io.StringIO()
+    configure_logs(stream=stream, format=LogFormat.JSON)
+    write(structlog.get_logger())
+    (line,) = stream.getvalue().splitlines()
+    return dict(orjson.loads(line))
+
+
+def test_as_json_a_line_is_an_object_whose_values_keep_their_types():
+    line = logged_as_json(lambda log: log.info("[realtime]", ts=1795328371000, writeOK=True, of=None, some={"a": [1]}))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line.pop("timestamp"))
+    told = {"ts": 1795328371000, "writeOK": True, "of": None, "some": {"a": [1]}}
+    assert line == {"level": "info", "event": "[realtime]", **told}
+
+
+@pytest.mark.parametrize("value", [*NASTY, 1 << 70, {1: {"a"}}, b"\xff", float("nan"), LogFormat.TEXT, object])
+def test_as_json_nothing_breaks_the_line(value):
+    assert logged_as_json(lambda log: log.info("received", body=value, after=1))["after"] == 1
+
+
+@given(text=st.text(alphabet=st.characters(codec=None)))
+def test_as_json_no_text_at_all_breaks_the_line(text):
+    assert logged_as_json(lambda log: log.info("received", body=text, **{f"x{text}": [text]}))["event"] == "received"
+
+
+def test_a_logger_that_has_written_lines_follows_the_format():
+    stream = io.StringIO()
+    configure_logs(stream=stream)
+    log = structlog.get_logger()
+    log.info("as text")
+    use_format(LogFormat.JSON)
+    log.info("as json")
+    assert orjson.loads(stream.getvalue().splitlines()[1])["event"] == "as json"
+
+
+@pytest.mark.parametrize("format", LogFormat)
+def test_numbers_and_accounts_are_masked_wherever_they_stand(format):
+    account = account_id("+15550001111", "test")
+    stream = io.StringIO()
+    configure_logs(stream=stream, format=format)
+    use_key(b"key")
+    try:
+        raise OSError(5, "of 15550001111", "15550001111")
+    except OSError:
+        structlog.get_logger().exception("15550001111", accountId=account, x={"+15550001111": ["a15550001111z"]})
+    assert "15550001111" not in stream.getvalue()
+    assert account not in stream.getvalue()
+    assert f"{account[:21]}…" in stream.getvalue()
+    assert stream.getvalue().count(redact_phone("15550001111", b"key").partition("#")[2]) >= 4
 
 
 def test_libraries_are_heard_from_warnings_on():

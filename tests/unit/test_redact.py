@@ -66,7 +66,12 @@ def test_anything_can_be_redacted(text):
 
 @pytest.mark.parametrize(
     ("account", "shown"),
-    [("account_prod_0123456789abcdef", "account_..."), ("account_demo", "account_demo"), ("", "")],
+    [
+        ("account_prod_0123456789abcdef0123456789abcdef", "account_prod_01234567…"),
+        ("of_another_system", "of_anoth..."),
+        ("account_demo", "account_demo"),
+        ("", ""),
+    ],
 )
 def test_account_ids_are_masked_as_operators_know_them(account, shown):
     assert mask_account(account) == shown

@@ -58,12 +58,25 @@ async def node_home(cache_dir: Path, *, source: Path = _SOURCE, environ: Mapping
     Raises NodeMissing, or NodeModulesMissing when npm cannot install what the lock names.
     """
     node, version = await _find_node(environ)
-    if (source / _COMPLETE).is_file():
-        return NodeHome(node=node, folder=source)
-    folder = cache_dir / f"node-{_fingerprint(source, version)}"
+    folder = _folder(cache_dir, source, version)
     if not folder.is_dir():
         await _install(source, folder, environ)
     return NodeHome(node=node, folder=folder)
+
+
+async def look_for_node(
+    cache_dir: Path, *, source: Path = _SOURCE, environ: Mapping[str, str] = os.environ
+) -> tuple[str, NodeHome | None]:
+    """The version of Node, and what is ready to run, if anything is: nothing is made. Raises NodeMissing."""
+    node, version = await _find_node(environ)
+    folder = _folder(cache_dir, source, version)
+    return version, NodeHome(node=node, folder=folder) if folder.is_dir() else None
+
+
+def _folder(cache_dir: Path, source: Path, version: str) -> Path:
+    if (source / _COMPLETE).is_file():
+        return source
+    return cache_dir / f"node-{_fingerprint(source, version)}"
 
 
 async def _find_node(environ: Mapping[str, str]) -> tuple[Path, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,23 +10,82 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from whatsapp_backend.domain.coverage import ENDLESS_MS
+from whatsapp_backend.api.schemas import Schema
 from whatsapp_backend.domain.jobs import Bounds
 from whatsapp_backend.rules.identity import canonical_jid
 from whatsapp_backend.rules.since import moment_of
 
-PHONE = re.compile(r"\s*\+?[0-9][0-9 ().-]{5,31}")
-NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,200}")
-_JID = re.compile(r"[^\s\x00-\x1f]{1,200}@[a-z.]{1,40}")
-_MESSAGE_ID = re.compile(r"[^\x00-\x1f]{1,1500}")
+_PHONE = r" *\+?[1-9](?:[ ().-]*[0-9]){5,14}[ ().-]*"
+_PRINTED = r"[^\x00-\x1f\x7f-\x9f]"
+_NAME = rf"{_PRINTED}*[^\s\x00-\x1f\x7f-\x9f]{_PRINTED}*"
+_JID_FORM = r"[^\s\x00-\x1f]{1,200}@[a-z.]{1,40}"
+_MESSAGE_ID_FORM = r"[^\x00-\x1f]{1,1500}"
+_JOB_ID_FORM = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_MOMENT_FORM = (
+    r"[0-9]{1,40}[smhd]|[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+_JID = re.compile(_JID_FORM)
+_MESSAGE_ID = re.compile(_MESSAGE_ID_FORM)
+_LONGEST_NAME, _LONGEST_PHONE = 200, 40
 _LIMITS = range(1, 501)
 _PAGE = range(1, 51)
 _SECONDS = range(1, 1 << 40)
-_JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_JOB_ID = re.compile(_JOB_ID_FORM)
 _MOST_CHATS = 1000
 _SINCE, _NOW = "2h", "0s"
 _OF_RUNS = ("dryRun", "jobId")
 _OF_RESYNCS = ("since", "until", "chats", *_OF_RUNS)
+
+
+_PHONE_TEXT = {"type": "string", "pattern": f"^{_PHONE}$", "maxLength": _LONGEST_PHONE}
+_NAME_TEXT = {"type": "string", "pattern": f"^{_NAME}$", "maxLength": _LONGEST_NAME}
+_JID_TEXT = {"type": "string", "pattern": f"^{_JID_FORM}$"}
+_MOMENT_TEXT = {"type": ["string", "null"], "pattern": f"^({_MOMENT_FORM})$"}
+_RUN = {
+    "dryRun": {"type": ["boolean", "null"], "description": "Do nothing, and answer what would be done."},
+    "jobId": {
+        "type": ["string", "null"],
+        "pattern": f"^{_JOB_ID_FORM}$",
+        "description": "Asking again starts none.",
+    },
+}
+NEW_ACCOUNT: Schema = {
+    "type": "object",
+    "required": ["phone", "name"],
+    "properties": {"phone": _PHONE_TEXT, "name": _NAME_TEXT},
+}
+NEW_NAME: Schema = {"type": "object", "required": ["name"], "properties": {"name": _NAME_TEXT}}
+BACKFILL: Schema = {"type": "object", "properties": _RUN}
+RESYNC: Schema = {
+    "type": "object",
+    "properties": {
+        "since": {**_MOMENT_TEXT, "description": "`2h` (the default): so long ago; or ISO 8601."},
+        "until": {**_MOMENT_TEXT, "description": "Later than `since`; without it, now."},
+        "chats": {"type": ["array", "null"], "items": _JID_TEXT, "minItems": 1, "maxItems": _MOST_CHATS},
+        **_RUN,
+    },
+    "additionalProperties": False,
+}
+HISTORY: Schema = {
+    "type": "object",
+    "required": ["chat", "anchor", "time", "count"],
+    "properties": {
+        "chat": _JID_TEXT,
+        "anchor": {
+            "type": "object",
+            "required": ["id", "fromMe"],
+            "properties": {
+                "id": {"type": "string", "pattern": f"^{_MESSAGE_ID_FORM}$"},
+                "fromMe": {"type": "boolean"},
+                "participant": {"type": ["string", "null"], "pattern": f"^{_JID_FORM}$"},
+            },
+        },
+        "time": {"type": "integer", "minimum": _SECONDS[0], "maximum": _SECONDS[-1]},
+        "count": {"type": "integer", "minimum": _PAGE[0], "maximum": _PAGE[-1]},
+    },
+}
+"""What the bodies of these routes may be. The functions below refuse everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +99,12 @@ class AskedRun:
 
 async def json_object(request: web.Request) -> dict[str, Any]:
     """The body. orjson, unlike json, refuses NaN and lone surrogates, which nothing behind us could keep."""
+    text = await request.read()
     try:
-        body = orjson.loads(await request.read())
-    except ValueError as error:
-        raise web.HTTPBadRequest(text="the body must be JSON") from error
+        body = orjson.loads(text)
+        json.loads(text, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError) as error:
+        raise web.HTTPBadRequest(text="the body must be JSON, no name twice in one object") from error
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(text="the body must be a JSON object")
     return body
@@ -51,6 +113,19 @@ async def json_object(request: web.Request) -> dict[str, Any]:
 async def optional_json_object(request: web.Request) -> dict[str, Any]:
     """The body, where there is one."""
     return await json_object(request) if await request.read() else {}
+
+
+def name_in(body: dict[str, Any]) -> str | None:
+    """The `name` of something, without blanks around it; None where it cannot be one."""
+    name = body.get("name")
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME or not re.fullmatch(_NAME, name):
+        return None
+    return name.strip()
+
+
+def is_phone(text: str) -> bool:
+    """Whether somebody meant a phone number by this."""
+    return len(text) <= _LONGEST_PHONE and bool(re.fullmatch(_PHONE, text))
 
 
 def backfill_request(body: dict[str, Any]) -> AskedRun:
@@ -93,15 +168,9 @@ def history_request(body: dict[str, Any]) -> dict[str, Any]:
     return {
         "chat": body["chat"],
         "anchor": {name: anchor[name] for name in names},
-        "time": body["time"],
-        "count": body["count"],
+        "time": int(body["time"]),
+        "count": int(body["count"]),
     }
-
-
-def before_of(request: web.Request, now_ms: int) -> int:
-    """The query's `before`, in ms."""
-    text = request.query.get("before")
-    return ENDLESS_MS if text is None else _moment("before", text, now_ms)
 
 
 def limit_of(request: web.Request, *, orders: tuple[str, ...] = (), default: int = 50) -> int:
@@ -112,6 +181,13 @@ def limit_of(request: web.Request, *, orders: tuple[str, ...] = (), default: int
     if not (re.fullmatch("[0-9]{1,5}", limit) and int(limit) in _LIMITS):
         raise web.HTTPBadRequest(text=f"limit must be a whole number from {_LIMITS[0]} to {_LIMITS[-1]}")
     return int(limit)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object with these. Of a name that comes twice a proxy may look at the one and we at the other."""
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError
+    return dict(pairs)
 
 
 def _moment(name: str, text: Any, now_ms: int, *, default: str = "") -> int:
@@ -152,4 +228,7 @@ def _is_text(value: Any, form: re.Pattern[str]) -> bool:
 
 
 def _is_whole(value: Any, allowed: range) -> bool:
-    return type(value) is int and value in allowed  # True is an int, too
+    """JSON has one kind of number: 5.0 is a whole one. True is none, though it is an int here."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # before a range is asked: it would count through all of itself for a float
+    return type(value) is int and value in allowed

@@ -10,9 +10,12 @@ from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
+from whatsapp_backend.api import answers
 from whatsapp_backend.api.bodies import limit_of
+from whatsapp_backend.api.cursors import next_cursor, place_of
 from whatsapp_backend.api.routes import Route, get, post
 from whatsapp_backend.api.runs import Accounts, known_account
+from whatsapp_backend.api.schemas import LIMIT, PAGE
 from whatsapp_backend.api.values import iso_ms
 from whatsapp_backend.domain.coverage import (
     SECOND_MS,
@@ -33,7 +36,7 @@ from whatsapp_backend.rules.coverage.intervals import Range
 from whatsapp_backend.rules.coverage.ledger import to_look_at
 from whatsapp_backend.rules.coverage.threads import bounds, contiguous, covered, covers_of
 from whatsapp_backend.rules.document_ids import is_document_id, thread_path
-from whatsapp_backend.rules.requests import in_turn, is_paused
+from whatsapp_backend.rules.requests import in_turn, is_paused, turn
 
 _COUNTED = 10_000
 """Of so many gaps the reasons are counted."""
@@ -60,26 +63,38 @@ class GapRoutes:
     def routes(self) -> list[Route]:
         """To be added to the application."""
         return [
-            get("/api/whatsapp/gaps/{account}", self.of_account),
-            get("/api/whatsapp/gaps/{account}/{thread}", self.of_thread),
-            post("/api/whatsapp/gaps/{account}/{thread}/reset", self.reset),
+            get("/api/whatsapp/gaps/{account}", self.of_account, query=PAGE, answers={200: answers.GAPS}),
+            get(
+                "/api/whatsapp/gaps/{account}/{thread}",
+                self.of_thread,
+                query=(LIMIT,),
+                answers={200: answers.THREAD_GAPS},
+            ),
+            post(
+                "/api/whatsapp/gaps/{account}/{thread}/reset",
+                self.reset,
+                answers={200: answers.RESET, 202: answers.RESET},
+            ),
         ]
 
     async def of_account(self, request: web.Request) -> web.Response:
         """What is missing of an account, the newest first, and how its phone answers."""
         account, limit = known_account(self._accounts, request), limit_of(request)
+        after = place_of(request, ("gaps", account), bool, int, str, int)
         known = await self._ledger.account_ledger(account)
-        gaps = await self._ledger.open_gaps(account, limit=_COUNTED)
+        counted = await self._ledger.open_gaps(account, limit=_COUNTED)
+        gaps = await self._ledger.open_gaps(account, limit=limit, after=after)
         return web.json_response(
             {
                 "success": True,
                 "accountId": account,
                 "counts": {
                     "byState": {str(state): count for state, count in known.gaps.items()},
-                    "byReason": Counter(str(gap.reason) for gap in gaps),
+                    "byReason": Counter(str(gap.reason) for gap in counted),
                 },
-                "gaps": [_gap(gap) for gap in gaps[:limit]],
-                "count": len(gaps[:limit]),
+                "gaps": [_gap(gap) for gap in gaps],
+                "count": len(gaps),
+                "nextCursor": next_cursor(gaps, limit, ("gaps", account), turn),
                 "announced": _announced(known, limit),
                 "phone": _phone(known.asking, self._wall_ms()),
                 "requests": [_asked(asked) for asked in known.asked[-limit:]],

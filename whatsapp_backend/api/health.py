@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from whatsapp_backend import __version__
+from whatsapp_backend.api import answers
 from whatsapp_backend.api.guard import request_id
 from whatsapp_backend.api.routes import Access, Route, get
 from whatsapp_backend.api.values import iso
@@ -36,16 +37,26 @@ class Owing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """How far a consumer of the journal has come: `lag` entries are after it, the oldest of them so old."""
+
+    position: int
+    lag: int
+    oldest_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
     """How the daemon is, at one moment. `trouble` names what keeps messages from being received or landed."""
 
     trouble: str | None
     firestore_connected: bool
-    consumers: dict[str, tuple[int, int]]
-    """Consumer → (position, lag behind the journal's end)."""
+    consumers: Mapping[str, Behind]
     parked: int
     journal_end: int
     debts: Owing = field(default_factory=Owing)
+    as_of_ms: int | None = None
+    """When the store said so last, None where it never did."""
 
 
 class Ward(Protocol):
@@ -76,11 +87,11 @@ class Health:
     def routes(self) -> list[Route]:
         """To be added to the application."""
         return [
-            get("/", self.root, Access.ANYBODY),
-            get("/ready", self.ready, Access.ANYBODY),
-            get("/diag", self.diag, Access.ANYBODY),
-            get("/health", self.health, Access.ANYBODY),
-            get("/health/consumers", self.consumers, Access.ANYBODY),
+            get("/", self.root, Access.ANYBODY, answers={200: answers.ROOT}),
+            get("/ready", self.ready, Access.ANYBODY, answers={200: answers.READY}),
+            get("/diag", self.diag, Access.ANYBODY, answers={200: answers.DIAG}),
+            get("/health", self.health, Access.ANYBODY, answers={200: answers.HEALTH}),
+            get("/health/consumers", self.consumers, Access.ANYBODY, answers={200: answers.CONSUMERS}),
         ]
 
     async def root(self, request: web.Request) -> web.Response:
@@ -118,7 +129,7 @@ class Health:
                 **self._about(vitals, self._ward.standing()),
                 "firestoreConnected": vitals.firestore_connected,
                 "latestRealtime": [
-                    {"accountId": _hashed(account), **_shown(realtime.get(account, {}))}
+                    {"accountId": _hashed(account), **shown_realtime(realtime.get(account, {}))}
                     for account in connected[:_SHOWN_IN_DIAG]
                 ],
                 "timestamp": self._now(),
@@ -155,17 +166,20 @@ class Health:
         )
 
     async def consumers(self, _request: web.Request) -> web.Response:
-        """Each consumer's position and how far it is behind the journal's end."""
+        """Each consumer's position, how far it is behind the journal's end, and for how long its oldest entry waits."""
         vitals = await self._vitals()
-        return web.json_response(
-            {
-                "journalEnd": vitals.journal_end,
-                "consumers": [
-                    {"name": name, "position": position, "lag": lag}
-                    for name, (position, lag) in vitals.consumers.items()
-                ],
-            }
-        )
+        answer: dict[str, Any] = {
+            "journalEnd": vitals.journal_end,
+            "consumers": [
+                {"name": name, "position": one.position, "lag": one.lag, "oldestSeconds": one.oldest_s}
+                for name, one in vitals.consumers.items()
+            ],
+            "parked": vitals.parked,
+            "asOf": None if vitals.as_of_ms is None else iso(at_ms(vitals.as_of_ms)),
+        }
+        if vitals.trouble:
+            answer["reason"] = vitals.trouble
+        return web.json_response(answer)
 
     def _about(self, vitals: Vitals, standing: Standing) -> dict[str, Any]:
         return {
@@ -183,7 +197,7 @@ class Health:
             trouble = "the store does not answer: is its disk well?"
         except Exception as error:  # "always 200": a bug in what is shown must not look like a daemon that is gone
             log.exception("vitals_failed")
-            trouble = f"what is asked cannot be told: {error!r}"
+            trouble = f"what is asked cannot be told: {type(error).__name__}; the log says more"
         return Vitals(trouble=trouble, firestore_connected=False, consumers={}, parked=0, journal_end=0)
 
     def _now(self) -> str:
@@ -203,7 +217,8 @@ def _hashed(account: str) -> str:
     return f"{hashlib.sha256(account.encode()).hexdigest()[:8]}:{len(account)}"
 
 
-def _shown(realtime: dict[str, Any]) -> dict[str, Any]:
+def shown_realtime(realtime: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of an account's live messages."""
     names = ("lastRealtimeIngestAt", "lastRealtimeMessageAt", "lastRealtimeError")
     values = {name: realtime.get(name) for name in names}
     return {name: iso(value) if isinstance(value, datetime) else value for name, value in values.items()}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from whatsapp_backend.api import answers
 from whatsapp_backend.api.guard import request_id
 from whatsapp_backend.api.routes import Route, get
 from whatsapp_backend.domain.accounts import AccountView
@@ -23,7 +24,7 @@ class HistoryPlans:
 
     def routes(self) -> list[Route]:
         """To be added to the application."""
-        return [get("/api/whatsapp/history-plan/{account}", self.plan)]
+        return [get("/api/whatsapp/history-plan/{account}", self.plan, answers={200: answers.HISTORY_PLAN})]
 
     async def plan(self, request: web.Request) -> web.Response:
         """The plan of what is held back now; all zero where nothing is."""

@@ -38,7 +38,8 @@ class Param:
 class Route:
     """One method of one path. Its summary is the first line of the handler's docstring.
 
-    `body` is the JSON Schema of what is sent, None where nothing is; `answers` those of what comes back, by status.
+    `body` is the JSON Schema of what is sent, None where nothing is; `answers` those of what comes back, by status, of
+    the first of the `types` that a 200 may have. Failures that many routes share stand in `api.openapi`.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Route:
     body: Mapping[str, Any] | None = None
     body_required: bool = False
     answers: Mapping[int, Mapping[str, Any]] = field(default_factory=lambda: {200: {"type": "object"}})
+    types: tuple[str, ...] = ("application/json",)
     while_passive: bool = False
     """Whether it may change something while the instance is passive; what only reads always may."""
 
@@ -56,6 +58,11 @@ class Route:
 def get(path: str, handler: Handler, access: Access = Access.STAFF, **more: Any) -> Route:
     """A route that reads."""
     return Route(method="GET", path=path, handler=handler, access=access, **more)
+
+
+def patch(path: str, handler: Handler, access: Access = Access.STAFF, **more: Any) -> Route:
+    """A route that changes a part of something."""
+    return Route(method="PATCH", path=path, handler=handler, access=access, **more)
 
 
 def post(path: str, handler: Handler, access: Access = Access.STAFF, **more: Any) -> Route:

@@ -7,23 +7,27 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from whatsapp_backend.api import answers, bodies
 from whatsapp_backend.api.bodies import (
     AskedRun,
     backfill_request,
-    before_of,
     limit_of,
     optional_json_object,
     resync_request,
 )
+from whatsapp_backend.api.cursors import next_cursor, place_of
 from whatsapp_backend.api.guard import failure
 from whatsapp_backend.api.routes import Access, Route, get, post
+from whatsapp_backend.api.schemas import PAGE, refusal
 from whatsapp_backend.api.values import iso_ms
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.jobs import UNFINISHED, Bounds, Job, JobState, Kind, Plan, ThreadResult, Trigger, Work
+from whatsapp_backend.domain.pages import JobPlace
 from whatsapp_backend.errors import AccountUnknown
 from whatsapp_backend.ports import Jobs
 from whatsapp_backend.rules.prices import cost_usd
 
+_REFUSED = refusal("busy", "invalid_state", "history_dry_run", "conflict")
 _STATUS = {
     JobState.PENDING: "running",
     JobState.RUNNING: "running",
@@ -70,22 +74,46 @@ def known_account(accounts: Accounts, request: web.Request) -> str:
 class RunRoutes:
     """The routes."""
 
-    def __init__(self, *, runs: RunDesk, jobs: Jobs, accounts: Accounts, wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        *,
+        runs: RunDesk,
+        jobs: Jobs,
+        accounts: Accounts,
+        wall_ms: Callable[[], int],
+        paused_until_ms: Callable[[str], int | None] = lambda _: None,
+    ) -> None:
         self._runs = runs
         self._jobs = jobs
         self._accounts = accounts
         self._wall_ms = wall_ms
+        self._paused_until_ms = paused_until_ms
 
     def routes(self) -> list[Route]:
         """To be added to the application."""
+        _backfill: Any = {"body": bodies.BACKFILL, "answers": {200: answers.BACKFILL, 409: _REFUSED}}
         return [
-            post("/api/whatsapp/backfill/{account}", self.backfill),
-            post("/api/admin/backfill/{account}", self.backfill_of_admin, Access.ADMIN),
-            get("/api/admin/backfill/{account}/status", self.backfill_status, Access.ADMIN),
-            post("/api/whatsapp/resync/{account}", self.resync),
-            get("/api/whatsapp/jobs/{account}", self.jobs),
-            get("/api/whatsapp/jobs/{account}/{job}", self.job),
-            post("/api/whatsapp/jobs/{account}/{job}/cancel", self.cancel),
+            post("/api/whatsapp/backfill/{account}", self.backfill, **_backfill),
+            post("/api/admin/backfill/{account}", self.backfill_of_admin, Access.ADMIN, **_backfill),
+            get(
+                "/api/admin/backfill/{account}/status",
+                self.backfill_status,
+                Access.ADMIN,
+                answers={200: answers.BACKFILL_STATUS},
+            ),
+            post(
+                "/api/whatsapp/resync/{account}",
+                self.resync,
+                body=bodies.RESYNC,
+                answers={200: answers.RESYNC, 409: _REFUSED},
+            ),
+            get("/api/whatsapp/jobs/{account}", self.jobs, query=PAGE, answers={200: answers.JOBS}),
+            get("/api/whatsapp/jobs/{account}/{job}", self.job, answers={200: answers.JOB}),
+            post(
+                "/api/whatsapp/jobs/{account}/{job}/cancel",
+                self.cancel,
+                answers={200: answers.JOB, 409: refusal("already_ended")},
+            ),
         ]
 
     async def backfill(self, request: web.Request) -> web.Response:
@@ -129,16 +157,17 @@ class RunRoutes:
         return web.json_response({"success": True, "data": data})
 
     async def jobs(self, request: web.Request) -> web.Response:
-        """The account's jobs, the newest first. `before` goes on where the last page ended."""
-        account = known_account(self._accounts, request)
-        limit, before_ms = limit_of(request), before_of(request, self._wall_ms())
-        jobs = await self._jobs.jobs(account, limit=limit, before_ms=before_ms)
+        """The account's jobs, the newest first."""
+        account, limit = known_account(self._accounts, request), limit_of(request)
+        after = place_of(request, ("jobs", account), int, str)
+        jobs = await self._jobs.jobs(account, limit=limit, **({"after": after} if after else {}))
         return web.json_response(
             {
                 "success": True,
                 "jobs": [shown_job(job) for job in jobs],
                 "count": len(jobs),
-                "before": iso_ms(jobs[-1].created_at_ms) if len(jobs) == limit else None,
+                "nextCursor": next_cursor(jobs, limit, ("jobs", account), _job_place),
+                "pausedUntil": iso_ms(self._paused_until_ms(account)),
             }
         )
 
@@ -181,6 +210,10 @@ class RunRoutes:
         if job.account != account:
             raise web.HTTPForbidden(reason="Wrong account", text="this job belongs to another account")
         return job
+
+
+def _job_place(job: Job) -> JobPlace:
+    return job.created_at_ms, job.id
 
 
 def shown_job(job: Job) -> dict[str, Any]:

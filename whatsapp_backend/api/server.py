@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from whatsapp_backend.api.guard import answered, loopback_only
+from whatsapp_backend.api.guard import LOOPBACK, Hosts, answered, asked_by_name
 from whatsapp_backend.api.routes import ROUTES, Route
 from whatsapp_backend.errors import AddressInUse
 
@@ -17,9 +17,9 @@ _SHUTDOWN_S = 1.0
 """Well below the ten seconds within which SIGTERM must be done."""
 
 
-def application(routes: Iterable[Route], *, guards: Sequence[Any] = ()) -> web.Application:
+def application(routes: Iterable[Route], *, guards: Sequence[Any] = (), hosts: Hosts = LOOPBACK) -> web.Application:
     """The routes behind the guard, and behind these further middlewares."""
-    app = web.Application(middlewares=[answered, loopback_only, *guards], client_max_size=_LARGEST_BODY)
+    app = web.Application(middlewares=[answered, asked_by_name(hosts), *guards], client_max_size=_LARGEST_BODY)
     app[ROUTES] = {}
     for route in routes:
         added = app.router.add_route(route.method, route.path, route.handler)

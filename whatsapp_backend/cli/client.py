@@ -15,15 +15,25 @@ from whatsapp_backend.api.guard import is_ours
 from whatsapp_backend.errors import DaemonRefused, DaemonSilent
 from whatsapp_backend.settings import Settings
 
+_ABOUT_TOKENS = frozenset({"missing_auth_token", "unauthorized", "forbidden"})
+_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- where it listens, we ask on this machine
+_WELL = 200
+"""Of HTTP."""
 _PATIENCE = aiohttp.ClientTimeout(total=30, connect=5)
 
 
 class Daemon:
     """Asks it. All raise DaemonSilent and DaemonRefused."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: URL) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: URL, *, root: str = "/api/whatsapp") -> None:
         self._session = session
         self._url = url
+        self._root = root
+
+    @property
+    def admin(self) -> Daemon:
+        """The same, for what lies under /api/admin."""
+        return Daemon(self._session, self._url, root="/api/admin")
 
     @classmethod
     @asynccontextmanager
@@ -34,15 +44,28 @@ class Daemon:
             yield cls(session, url)
 
     async def get(self, *path: str, **query: str | int) -> dict[str, Any]:
-        """The answer to a GET of something under /api/whatsapp."""
+        """The answer to a GET of something under the root."""
         return await self._ask("GET", path, params=query)
 
     async def post(self, *path: str, **body: Any) -> dict[str, Any]:
         """The answer to a POST."""
         return await self._ask("POST", path, json=body)
 
+    async def look(self, path: str) -> dict[str, Any]:
+        """The answer to a GET of a route that is made for machines, as /health."""
+        answer, status = await self._answer("GET", self._url.with_path(path))
+        if status != _WELL:
+            raise DaemonRefused(status, answer)
+        return answer
+
     async def _ask(self, method: str, path: tuple[str, ...], **more: Any) -> dict[str, Any]:
-        url = self._url.with_path("/".join(["/api/whatsapp", *(quote(part, safe="") for part in path)]), encoded=True)
+        url = self._url.with_path("/".join([self._root, *(quote(part, safe="") for part in path)]), encoded=True)
+        answer, status = await self._answer(method, url, **more)
+        if not answer.get("success"):
+            raise DaemonRefused(status, answer)
+        return answer
+
+    async def _answer(self, method: str, url: URL, **more: Any) -> tuple[dict[str, Any], int]:
         try:
             async with self._session.request(method, url, allow_redirects=False, **more) as asked:
                 status, text = asked.status, await asked.read()
@@ -54,9 +77,14 @@ class Daemon:
         answer = _object(text)
         if answer is None:
             raise DaemonSilent(f"what answers at {self._url} is no whatsapp-backend (HTTP {status})")
-        if not answer.get("success"):
-            raise DaemonRefused(status, answer)
-        return answer
+        if answer.get("error") in _ABOUT_TOKENS:
+            answer = {**answer, "message": f"{answer.get('message', '')}. {self._about_token()}"}
+        return answer, status
+
+    def _about_token(self) -> str:
+        if "Authorization" in self._session.headers:
+            return f"ADMIN_TOKEN of this command's settings was sent, and is not that of the daemon at {self._url}"
+        return "ADMIN_TOKEN is not set for this command: set it as it is for the daemon, or name its file by --env-file"
 
 
 def address(settings: Settings, url: str | None) -> URL:
@@ -64,7 +92,8 @@ def address(settings: Settings, url: str | None) -> URL:
     if url is None:
         if not settings.port:
             raise ValueError("PORT is 0, so the daemon listens on any port: look for `listening` in its log")
-        return URL.build(scheme="http", host=settings.bind_host, port=settings.port)
+        host = _EVERY_ADDRESS.get(settings.bind_host, settings.bind_host)
+        return URL.build(scheme="http", host=host, port=settings.port)
     named = URL(url)
     if named.scheme not in ("http", "https") or not named.host or named.path.strip("/") or named.query_string:
         raise ValueError("must be as http://127.0.0.1:8080")

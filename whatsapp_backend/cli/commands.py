@@ -1,43 +1,32 @@
-"""The commands, and the exit codes: 0 done, 1 failed, 2 wrongly asked, 78 the settings or the credentials must be
-mended first. Those that ask a running daemon have more, see cli/remote.py.
+"""The program: what it can be told to do. cli/exits.py has the exit codes.
+
+What a command needs is imported when it runs: `--help` should not wait for Firestore's library.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import resource
-import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import Annotated, TextIO
 
 import typer
 
 from whatsapp_backend import __version__
+from whatsapp_backend.cli import running
+from whatsapp_backend.cli.exits import epilog
 from whatsapp_backend.cli.logs import configure_logs
-from whatsapp_backend.errors import FirestoreCredentialsUnusable, WhatsAppBackendError
-from whatsapp_backend.settings import EXIT_BAD_SETTINGS, SettingsInvalid, load
-
-if TYPE_CHECKING:
-    from whatsapp_backend.cli import remote
+from whatsapp_backend.cli.options import Accounts, AsJson, EnvFile, Phones, Url, exit_with
+from whatsapp_backend.settings import load
 
 app = typer.Typer(
     help="Keeps a complete, duplicate-free copy of WhatsApp conversations in Firestore.",
+    epilog=epilog(),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-EnvFile = Annotated[Path | None, typer.Option("--env-file", help="Read settings from this file; the environment wins.")]
-Account = Annotated[list[str] | None, typer.Option("--account", help="This account; repeatable.")]
-Phone = Annotated[list[str] | None, typer.Option("--phone", help="The same by its number, +1555…")]
-Everyone = Annotated[bool, typer.Option("--all", help="All accounts.")]
-Url = Annotated[str | None, typer.Option("--url", help="Where the daemon is. Default: BIND_HOST and PORT.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For scripts: one JSON object a line.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and what it would cost.")]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until it has ended.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="Show at most so many.")]
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 -- typer calls it so
@@ -72,7 +61,7 @@ def serve(
     options = {"FIRESTORE_LOCAL": local_firestore, "STANDBY": standby}
     overrides = {name: "true" for name, wanted in options.items() if wanted}
     configure_logs(debug=debug)
-    _exit_with(lambda: serve_until_stopped(load(os.environ, env_file, overrides=overrides, for_serving=True)))
+    exit_with(lambda: serve_until_stopped(load(os.environ, env_file, overrides=overrides, for_serving=True)))
 
 
 @app.command()
@@ -88,7 +77,16 @@ def demo(
     def log_to(stream: TextIO) -> None:
         configure_logs(stream=stream)
 
-    _exit_with(lambda: play(once=once, state_dir=state_dir, environ=os.environ, log_to=log_to))
+    exit_with(lambda: play(once=once, state_dir=state_dir, environ=os.environ, log_to=log_to))
+
+
+@app.command()
+def doctor(env_file: EnvFile = None, url: Url = None, as_json: AsJson = False) -> None:
+    """Check everything the daemon needs on this machine, and say what to do about what is wrong."""
+    from whatsapp_backend.cli.doctor.visit import examine
+
+    configure_logs()
+    exit_with(lambda: examine(os.environ, env_file, url=url, as_json=as_json))
 
 
 @app.command()
@@ -98,9 +96,9 @@ def survey(
         bool,
         typer.Option("--dry-run", help="Look now, in Firestore, and change nothing. Each document read is billed."),
     ] = False,
-    account: Annotated[list[str] | None, typer.Option("--account", help="Only this account; repeatable.")] = None,
-    phone: Annotated[list[str] | None, typer.Option("--phone", help="The same by its number, +1555…")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    account: Accounts = None,
+    phone: Phones = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show what was found of earlier generations in an existing database."""
     from whatsapp_backend.cli.survey import show_survey
@@ -116,138 +114,7 @@ def survey(
             raise typer.BadParameter(str(problem)) from None
         return show_survey(settings, accounts=[*(account or ()), *numbers], dry_run=dry_run, as_json=as_json)
 
-    _exit_with(show)
+    exit_with(show)
 
 
-@app.command()
-def backfill(
-    *,
-    env_file: EnvFile = None,
-    url: Url = None,
-    account: Account = None,
-    phone: Phone = None,
-    everyone: Everyone = False,
-    dry_run: DryRun = False,
-    no_wait: NoWait = False,
-    as_json: AsJson = False,
-) -> None:
-    """Let the running daemon fill every gap and dig for history, now."""
-    from whatsapp_backend.cli import remote
-
-    asked = _asked(env_file, url=url, accounts=account, phones=phone, everyone=everyone, as_json=as_json)
-    _exit_with(lambda: remote.backfill(asked(), dry_run=dry_run, wait=not no_wait))
-
-
-@app.command()
-def resync(
-    *,
-    env_file: EnvFile = None,
-    url: Url = None,
-    since: Annotated[str, typer.Option("--since", help="90s, 30m, 2h, 7d, or ISO 8601 (UTC).")] = "2h",
-    until: Annotated[str | None, typer.Option("--until", help="The same; without it, now.")] = None,
-    chat: Annotated[list[str] | None, typer.Option("--chat", help="Only this number or JID; repeatable.")] = None,
-    account: Account = None,
-    phone: Phone = None,
-    everyone: Everyone = False,
-    dry_run: DryRun = False,
-    no_wait: NoWait = False,
-    as_json: AsJson = False,
-) -> None:
-    """Let the running daemon fill what is missing since then, also what was given up."""
-    from whatsapp_backend.cli import remote
-
-    asked = _asked(env_file, url=url, accounts=account, phones=phone, everyone=everyone, as_json=as_json)
-    _exit_with(
-        lambda: remote.resync(asked(), since=since, until=until, chats=chat or (), dry_run=dry_run, wait=not no_wait)
-    )
-
-
-@app.command()
-def gaps(
-    *,
-    env_file: EnvFile = None,
-    url: Url = None,
-    account: Account = None,
-    phone: Phone = None,
-    chat: Annotated[str | None, typer.Option("--chat", help="What is known of this number or JID, and why.")] = None,
-    reset: Annotated[
-        bool, typer.Option("--reset", help="With --chat: believe nothing of it until it is proven anew.")
-    ] = False,
-    limit: Limit = 50,
-    as_json: AsJson = False,
-) -> None:
-    """Show what the running daemon knows to be missing."""
-    from whatsapp_backend.cli import remote
-
-    if reset and not chat:
-        raise typer.BadParameter("--reset needs --chat: one chat at a time")
-    asked = _asked(env_file, url=url, accounts=account, phones=phone, as_json=as_json)
-    _exit_with(lambda: remote.gaps(asked(), chat=chat, reset=reset, limit=limit))
-
-
-@app.command()
-def jobs(
-    *,
-    env_file: EnvFile = None,
-    url: Url = None,
-    account: Account = None,
-    phone: Phone = None,
-    cancel: Annotated[str | None, typer.Option("--cancel", metavar="JOB", help="End this one.")] = None,
-    limit: Limit = 20,
-    as_json: AsJson = False,
-) -> None:
-    """Show the newest runs of the running daemon."""
-    from whatsapp_backend.cli import remote
-
-    asked = _asked(env_file, url=url, accounts=account, phones=phone, as_json=as_json)
-    _exit_with(lambda: remote.jobs(asked(), cancel=cancel, limit=limit))
-
-
-def _asked(
-    env_file: Path | None,
-    *,
-    url: str | None,
-    accounts: list[str] | None,
-    phones: list[str] | None,
-    everyone: bool = False,
-    as_json: bool,
-) -> Callable[[], remote.Asked]:
-    """What a running daemon is asked by; called where settings that are wrong are explained."""
-    from whatsapp_backend.cli import remote
-
-    configure_logs()
-    return lambda: remote.Asked(
-        settings=load(os.environ, env_file),
-        url=url,
-        accounts=tuple(accounts or ()),
-        phones=tuple(phones or ()),
-        everyone=everyone,
-        as_json=as_json,
-    )
-
-
-def _exit_with(make: Callable[[], Awaitable[int]]) -> None:
-    """Run it and turn what an operator can mend into one clear message and an exit code."""
-    try:
-        code = asyncio.run(_awaited(make))
-    except* (SettingsInvalid, FirestoreCredentialsUnusable) as errors:
-        _explain(errors)
-        code = EXIT_BAD_SETTINGS
-    except* WhatsAppBackendError as errors:
-        _explain(errors)
-        code = 1
-    except* KeyboardInterrupt:
-        code = 130
-    raise typer.Exit(code)
-
-
-async def _awaited(make: Callable[[], Awaitable[int]]) -> int:
-    return await make()
-
-
-def _explain(errors: BaseExceptionGroup[Any]) -> None:
-    for error in errors.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            _explain(error)
-        else:
-            print(f"whatsapp-backend: {error}", file=sys.stderr)
+running.add_to(app)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
+from whatsapp_backend.cli.bars import Lines, bars
 from whatsapp_backend.cli.client import Daemon
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.errors import DaemonRefused, DaemonSilent
@@ -23,11 +23,16 @@ _FINISHED = frozenset({"done", "failed", "cancelled"})
 Job = dict[str, Any]
 
 
-async def follow(daemon: Daemon, jobs: Sequence[Job], clock: Clock) -> list[Job]:
-    """Wait until all of them have ended, showing how far they are. Raises DaemonSilent after a minute of silence."""
+async def follow(
+    daemon: Daemon, jobs: Sequence[Job], clock: Clock, *, gaps: Mapping[str, int] | None = None
+) -> list[Job]:
+    """Wait until all of them have ended, showing how far they are: `gaps` says how many each found open.
+
+    Raises DaemonSilent after a minute of silence.
+    """
     known = {job["id"]: job for job in jobs}
     pause_s, heard_s = _FIRST_S, clock.monotonic_s()
-    with _shown(known) as show:
+    with _shown(known, gaps or {}, clock) as show:
         while unfinished := [job for job in known.values() if job["state"] not in _FINISHED]:
             await clock.sleep(pause_s)
             pause_s = min(pause_s * 1.5, _LONGEST_S)
@@ -52,23 +57,30 @@ def _may_pass(error: DaemonSilent | DaemonRefused) -> bool:
 
 
 class _Shown:
-    def __init__(self, progress: Progress, jobs: dict[str, Job]) -> None:
+    """One bar for each run: of the gaps that were open when it began, so many are closed."""
+
+    def __init__(self, progress: Progress, lines: Lines, jobs: dict[str, Job], gaps: Mapping[str, int]) -> None:
         self._progress = progress
+        self._lines = lines
         self._jobs = jobs
-        self._rows = {job_id: progress.add_task(_said(job)) for job_id, job in jobs.items()}
+        self._rows = {
+            job_id: progress.add_task(_said(job), total=gaps.get(job_id) or None, messages=0)
+            for job_id, job in jobs.items()
+        }
 
     def __call__(self) -> None:
         for job_id, row in self._rows.items():
-            self._progress.update(row, description=_said(self._jobs[job_id]))
+            job = self._jobs[job_id]
+            work = job["progress"]
+            self._progress.update(row, description=_said(job), completed=work["gapsClosed"], messages=work["fetched"])
+            self._lines.say(job_id, _said(job))
 
 
 @contextmanager
-def _shown(jobs: dict[str, Job]) -> Iterator[_Shown]:
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+def _shown(jobs: dict[str, Job], gaps: Mapping[str, int], clock: Clock) -> Iterator[_Shown]:
     try:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            yield _Shown(progress, jobs)
+        with bars("gaps", "messages/s") as progress:
+            yield _Shown(progress, Lines(clock, silent=not progress.disable), jobs, gaps)
     except BaseException:
         left = [job_id for job_id, job in jobs.items() if job["state"] not in _FINISHED]
         if left:

@@ -17,11 +17,13 @@ from whatsapp_backend.adapters.sqlite_store.lock import StateLock
 from whatsapp_backend.api.server import application, serving
 from whatsapp_backend.api.standby import Standby
 from whatsapp_backend.app import Daemon
+from whatsapp_backend.cli.logs import LogFormat, use_format, use_key
 from whatsapp_backend.cli.notify import notify
 from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.database import LOCAL_PROJECT, firestore
 from whatsapp_backend.errors import AddressInUse, StateInUse
 from whatsapp_backend.settings import Settings
+from whatsapp_backend.surfaces import hosts_of
 
 log = structlog.get_logger()
 
@@ -51,6 +53,7 @@ class _Stop:
 
 async def serve_until_stopped(settings: Settings) -> int:
     """Serve until a signal comes. Raises OperatorMustAct when it cannot start."""
+    use_format(LogFormat(settings.log_format))
     for warning in settings.warnings:
         log.warning("settings", warning=warning)
     stop = _Stop()
@@ -80,7 +83,7 @@ async def _serve(settings: Settings, stop: _Stop) -> None:
             stop.now_running()
             _listening(settings, port, standby=False)
 
-        daemon = Daemon(place.settings, documents, locked=True, before_serving=place.leave_port)
+        daemon = Daemon(place.settings, documents, locked=True, before_serving=place.leave_port, on_log_key=use_key)
         await daemon.run(stop.asked, started)
 
 
@@ -136,7 +139,8 @@ async def _standing_by(settings: Settings, standby: Standby) -> AsyncIterator[Se
     """Answer in the daemon's place; gives the settings with the port that it listens on."""
     routes = standby.routes(instance_id=settings.instance_id, clock=_clock)
     try:
-        async with serving(application(routes), host=settings.bind_host, port=settings.port) as port:
+        app = application(routes, hosts=hosts_of(settings))
+        async with serving(app, host=settings.bind_host, port=settings.port) as port:
             _listening(settings, port, standby=True)
             log.info("standing_by", holder=standby.holder, state_dir=str(settings.state_dir))
             yield replace(settings, port=port)

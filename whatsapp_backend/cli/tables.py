@@ -26,7 +26,7 @@ def print_jobs(jobs: Sequence[Mapping[str, Any]]) -> None:
         for job in jobs:
             if job["accountId"] == account:
                 created = f"{moment(job['createdAt'])} UTC"
-                table.add_row(_cell(job["id"], f"{job['kind']}, {job['trigger']}", created), _cell(*_came(job)))
+                table.add_row(cell(job["id"], f"{job['kind']}, {job['trigger']}", created), cell(*_came(job)))
         Console().print(table)
 
 
@@ -39,7 +39,7 @@ def print_plans(jobs: Sequence[Mapping[str, Any]]) -> None:
         certain = _priced(plan["writes"], plan["costUsd"]) if plan else None
         most = _priced(plan["mostWrites"], plan["mostCostUsd"]) if plan else job["errorMessage"] or job["state"]
         counts = (plan.get(name) for name in ("threads", "gaps", "requests"))
-        table.add_row(*_texts(job["accountId"], *counts, certain, most))
+        table.add_row(*texts(job["accountId"], *counts, certain, most))
     Console().print(table)
 
 
@@ -67,15 +67,15 @@ def print_thread(answer: Mapping[str, Any]) -> None:
     """What is known of a thread, and by what proof."""
     newest = answer["contiguous"]
     said = f"from {moment(newest['from'])} until {moment(newest['until'])} UTC" if newest else "nothing"
-    print(f"{_printable(answer['chat'])}: known without a hole: {said}")
+    print(f"{printable(answer['chat'])}: known without a hole: {said}")
     print(f"  proofs withdrawn: {answer['withdrawn']}, messages owed: {len(answer['owed'])}")
     table = Table("from (UTC)", "until (UTC)", "why it is known, or not")
     for claim in answer["proven"]:
-        table.add_row(*_span(claim), *_texts(f"proven: {claim['proof']}"))
+        table.add_row(*_span(claim), *texts(f"proven: {claim['proof']}"))
     for claim in answer["claimed"]:
-        table.add_row(*_span(claim), *_texts(f"claimed by connections: {claim['proof']}"))
+        table.add_row(*_span(claim), *texts(f"claimed by connections: {claim['proof']}"))
     for doubt in answer["doubts"]:
-        table.add_row(*_span(doubt), *_texts(f"connections are doubted: {doubt['reason']}"))
+        table.add_row(*_span(doubt), *texts(f"connections are doubted: {doubt['reason']}"))
     if table.row_count:
         Console().print(table)
     Console().print(_gaps(answer["gaps"]))
@@ -112,28 +112,30 @@ def _gaps(gaps: Iterable[Mapping[str, Any]]) -> Table:
         unanswered = f"{gap['tried'] + 2 * gap['rounds']} without an answer" if gap["tried"] or gap["rounds"] else ""
         waits = f"left alone until {moment(gap['nextAt'])}" if gap["nextAt"] else ""
         table.add_row(
-            _cell(_chat(gap["threadId"])),
+            cell(_chat(gap["threadId"])),
             Text("\n").join(_span(gap)),
-            _cell(gap["reason"], f"known since {moment(gap['openedAt'])}"),
-            _cell(gap["state"], *filter(None, (unanswered, waits))),
+            cell(gap["reason"], f"known since {moment(gap['openedAt'])}"),
+            cell(gap["state"], *filter(None, (unanswered, waits))),
         )
     return table
 
 
 def _span(span: Mapping[str, Any]) -> list[Text]:
-    return _texts(moment(span["from"], until=_SECOND), moment(span["until"], until=_SECOND))
+    return texts(moment(span["from"], until=_SECOND), moment(span["until"], until=_SECOND))
 
 
-def _cell(*lines: str) -> Text:
-    return Text("\n").join(_texts(*lines))
+def cell(*lines: str) -> Text:
+    """Lines of one cell."""
+    return Text("\n").join(texts(*lines))
 
 
-def _texts(*values: object) -> list[Text]:
+def texts(*values: object) -> list[Text]:
     """Text of strangers is shown as it is: no markup, and nothing that a terminal would obey."""
-    return [Text("-" if value is None else _printable(str(value))) for value in values]
+    return [Text("-" if value is None else printable(str(value))) for value in values]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Text without anything that a terminal would obey."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 

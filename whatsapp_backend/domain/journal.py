@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+ParkedPlace = tuple[int, str, int]
+"""(seq, consumer, part): parked things are in this order."""
+FIRST_PARKED: ParkedPlace = (0, "", 0)
 Keys = Mapping[str, Mapping[str, str | None]]
 """Signal keys by type and id; the values are opaque to us, None deletes."""
 
@@ -69,6 +72,11 @@ class Parked:
     """Index of the message in its record; 0 for entries that are one message."""
     account: str
     reason: str
+
+    @property
+    def place(self) -> ParkedPlace:
+        """Where it stands among all that is parked."""
+        return self.seq, self.consumer, self.part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

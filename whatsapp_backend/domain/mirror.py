@@ -143,6 +143,8 @@ class Progress:
     """(path, why, when in ms): no longer owed."""
     ledger: LedgerChange | None = None
     """Kept before threads that `moved` take their messages along: the one they go to needs a coverage."""
+    unparked: tuple[int, ...] = ()
+    """Seqs of entries of which nothing is parked by this consumer any more, but for what follows."""
     parked: tuple[tuple[int, int, str, str], ...] = ()
     """(seq, part, account, reason)"""
     held_back: tuple[tuple[int, str], ...] = ()

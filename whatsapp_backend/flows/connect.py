@@ -17,6 +17,7 @@ from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.frames import State
 from whatsapp_backend.domain.journal import Commit, DeclaredAccount
 from whatsapp_backend.domain.leases import Term, called
+from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.lead import Owner
 from whatsapp_backend.flows.link import Link, Surroundings
 from whatsapp_backend.ports import Accounts, Gateway, Journal, KeyStore
@@ -110,6 +111,29 @@ class Connector:
 
     async def resume(self, account: str) -> None:
         """Connect an account that waits for its operator: he says that he acted. Others are left alone."""
+        self._set_going(account)
+
+    async def rename(self, account: str, name: str) -> None:
+        """Give an account another name. Raises StoreUnwell."""
+        await self._links[account].rename(name)
+
+    async def disconnect(self, account: str) -> None:
+        """End an account's connection and remember it: nothing connects it but its operator. Raises StoreUnwell."""
+        link = self._links[account]
+        if link.stopped:
+            return
+        try:
+            await link.dismiss()
+        except StoreUnwell:
+            self._set_going(account)  # it may have ended meanwhile and found itself dismissed
+            raise
+        await self._leave(account)
+        link.dismissed()
+
+    async def reconnect(self, account: str) -> None:
+        """Connect an account now, whatever it waits for; close the connection it has."""
+        await self._leave(account)
+        self._links[account].hurry()
         self._set_going(account)
 
     async def stop(self) -> None:
@@ -216,6 +240,14 @@ class Connector:
     def _end(self, account: str, task: asyncio.Task[None]) -> None:
         if task.cancel():
             self._links[account].left()
+
+    async def _leave(self, account: str) -> None:
+        """Say goodbye on an account's connection and end its task."""
+        running, link = self._running.get(account), self._links[account]
+        if link.socket.up:
+            await link.socket.leave()
+        if running:
+            self._end(account, running)
 
     async def _turn(self) -> None:
         now_s = self._near.clock.monotonic_s()

@@ -20,7 +20,7 @@ from whatsapp_backend.clock import Clock, within
 from whatsapp_backend.domain.coverage import AccountLedger, Answer, Asked, LedgerChange, Outcome
 from whatsapp_backend.domain.jobs import Kind
 from whatsapp_backend.domain.journal import NewEntry
-from whatsapp_backend.errors import CommandFailed, CommandTimedOut
+from whatsapp_backend.errors import BridgeGone, CommandFailed, CommandTimedOut
 from whatsapp_backend.ports import Gateway, Ledger
 from whatsapp_backend.rules.history import HistoryEnd, answers, history_end
 from whatsapp_backend.rules.request_ids import RANDOM_DIGITS, request_id
@@ -61,7 +61,8 @@ class _InFlight:
 
 
 class Asker:
-    """Sends requests and recognises their answers. `timeout_s` is how long a phone may take.
+    """Sends requests and recognises their answers. `timeout_s` is how long a phone may take. `on_outcome` is told what
+    came of each.
 
     `retry_in_ms`: a request without an answer is sent once more with its time in milliseconds.
     """
@@ -75,12 +76,14 @@ class Asker:
         timeout_s: float,
         is_connected: Callable[[str], bool],
         retry_in_ms: bool = False,
+        on_outcome: Callable[[str, Outcome], None] = lambda _account, _outcome: None,
     ) -> None:
         self._gateway = gateway
         self._ledger = ledger
         self._clock = clock
         self._timeout_s = timeout_s
         self._is_connected = is_connected
+        self._on_outcome = on_outcome
         self._units: tuple[dict[str, str], ...] = ({}, {"unit": "ms"}) if retry_in_ms else ({},)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._in_flight: dict[str, _InFlight] = {}
@@ -93,16 +96,23 @@ class Asker:
         """
         account = request.gap.account
         async with self._turn(account):
-            for unit in self._units:
-                if not await self._is_current(request):
-                    return None
-                said = await self._asked(request, by, unit)
-                if said is None:
-                    return None
-                asked, answer = said
-                answer = answer or await self._silent(request, asked, last=unit is self._units[-1])
-                if answer is not None:
-                    return answer
+            with self._failing(account):
+                answer = await self._asked_for(request, by)
+        if answer is not None:
+            self._on_outcome(account, answer.outcome)
+        return answer
+
+    async def _asked_for(self, request: Request, by: Kind) -> Answer | None:
+        for unit in self._units:
+            if not await self._is_current(request):
+                return None
+            said = await self._asked(request, by, unit)
+            if said is None:
+                return None
+            asked, answer = said
+            answer = answer or await self._silent(request, asked, last=unit is self._units[-1])
+            if answer is not None:
+                return answer
         return None
 
     async def fetch(self, account: str, *, chat: str, anchor: Mapping[str, Any], time: int, count: int) -> Page:
@@ -111,10 +121,12 @@ class Asker:
         Raises CommandTimedOut when the phone does not answer, BridgeGone and CommandFailed when it cannot be asked.
         """
         async with self._turn(account):
-            with self._waiting(account, _new_id(None)) as waiting:
+            with self._failing(account), self._waiting(account, _new_id(None)) as waiting:
                 await self._send(account, id=waiting.request, chat=chat, anchor=dict(anchor), time=time, count=count)
                 await self._came(waiting, self._timeout_s)
         end = waiting.end
+        outcome = outcome_of(end.messages, end.end, downloaded=end.downloaded) if end else Outcome.NO_ANSWER
+        self._on_outcome(account, outcome)
         if end is None:
             raise CommandTimedOut(f"the phone did not answer within {self._timeout_s:g} s: it may be off")
         return Page(request=waiting.request, messages=end.messages, result=end.result, end=end.end)
@@ -153,6 +165,14 @@ class Asker:
             yield waiting
         finally:
             del self._in_flight[account]
+
+    @contextmanager
+    def _failing(self, account: str) -> Iterator[None]:
+        try:
+            yield
+        except (BridgeGone, CommandFailed, CommandTimedOut):
+            self._on_outcome(account, Outcome.FAILED)
+            raise
 
     async def _is_current(self, request: Request) -> bool:
         """Whether the gap is still as it was when the request was made: a late answer may have come meanwhile."""

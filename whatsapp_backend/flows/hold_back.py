@@ -53,7 +53,7 @@ class HoldBack:
 
     async def passed(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Those of these that are to land. The others are held back when this returns."""
-        history = [entry for entry in entries if self._dry_run and holding.is_history(entry)]
+        history = [entry for entry in entries if self.holds(entry)]
         if not history:
             return entries
         foreseen: list[Foreseen] = []
@@ -64,6 +64,10 @@ class HoldBack:
         await self._keep(Progress(consumer=self._consumer, held_back=held_back, foreseen=tuple(foreseen)))
         await self._tell({entry.account for entry in history if history_end(entry.new)})
         return [entry for entry in entries if not holding.is_history(entry)]
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether this entry must not land in this life."""
+        return self._dry_run and holding.is_history(entry)
 
     async def next_held(self) -> list[Entry]:
         """The next that were held back and may land now."""

@@ -10,6 +10,7 @@ instead, and connected again when the store is well. What still comes of a socke
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 
 
 class Ingest:
-    """Implements ports.BridgeHandler."""
+    """Implements ports.BridgeHandler. `unanswered` counts commits by account that are not on disk yet."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Ingest:
         on_journaled: Callable[[], None],
         on_heard: Callable[[str, Sequence[NewEntry]], None],
         tasks: asyncio.TaskGroup,
+        unanswered: Counter[str] | None = None,
     ) -> None:
         self._journal = journal
         self._keys = keys
@@ -48,6 +50,7 @@ class Ingest:
         self._on_journaled = on_journaled
         self._on_heard = on_heard
         self._tasks = tasks
+        self._unanswered = Counter() if unanswered is None else unanswered
 
     def on_commit(self, commit: Commit) -> None:
         """Keep it, then answer."""
@@ -79,11 +82,14 @@ class Ingest:
             self._connector.on_halted(error.account, PROTOCOL, str(error))
 
     async def _commit(self, commit: Commit) -> None:
+        self._unanswered[commit.account] += 1
         try:
             seqs = await self._journal.commit(commit)
         except (StoreUnwell, StoreRefused) as error:
             self._connector.halt(commit.account, str(error))
             return
+        finally:
+            self._unanswered[commit.account] -= 1
         self._gateway.answer_commit(commit.account, commit.id)
         if seqs:
             self._on_journaled()

@@ -21,6 +21,7 @@ from whatsapp_backend.errors import DocumentsUnavailable, WhatsAppBackendError
 from whatsapp_backend.ports import DocumentStore
 from whatsapp_backend.rules import landing
 from whatsapp_backend.rules.landing import Arrival, Slot
+from whatsapp_backend.rules.told import reason_of
 
 log = structlog.get_logger()
 
@@ -214,7 +215,7 @@ class Lander:
                         landed.displaced += landing.move_aside(slot)
                         moved.append(slot)
                 except ValueError as error:  # settle() left must_read on: _attempt drops it
-                    landed.invalid.append((slot, f"what lies at its place cannot be read: {error}"))
+                    landed.invalid.append((slot, f"what lies at its place cannot be read: {reason_of(error)}"))
             slots = moved
 
     def _note_problem(self, state: RetryCallState) -> None:

@@ -118,6 +118,10 @@ class Lead:
             return None
         return self._state.owned.get(account)
 
+    def trust_s(self, account: str) -> float:
+        """For how long yet an account is ours if nothing is heard of Firestore, 0 where it is not."""
+        return max(0.0, self._state.trusted_until_s - self._clock.monotonic_s()) if self.term(account) else 0.0
+
     def holder(self, account: str) -> str | None:
         """The instance that owns an account that we could own, as far as we have seen."""
         if account in self._state.owned:

@@ -28,6 +28,7 @@ from whatsapp_backend.rules.hearing import Hearing
 from whatsapp_backend.rules.identity import canonical_jid, phone_of
 from whatsapp_backend.rules.reconnect import (
     BRIDGE,
+    BY_OPERATOR,
     DEAF,
     NOT_OWNED,
     REPLACED,
@@ -114,6 +115,37 @@ class Link:
     def left(self) -> None:
         """It does not run any more: people shall not take it for connected."""
         self._change(status="disconnected", qr=None, caught_up=False, next_retry_at_ms=None, hearing=None)
+
+    async def rename(self, name: str) -> None:
+        """People call it something else. Raises StoreUnwell, and then it is called as before."""
+        before, self._declared = self._declared.name, replace(self._declared, name=name)
+        try:
+            await self._near.accounts.declare(self._declared)
+        except StoreUnwell:
+            self._declared = replace(self._declared, name=before)
+            raise
+        self._change(name=name)
+
+    async def dismiss(self) -> None:
+        """Its operator wants no connection: whoever ends its task finds it stopped. Raises StoreUnwell, and then he
+        may ask again."""
+        self._declared = replace(self._declared, stopped=BY_OPERATOR)  # first: nothing may begin while it is written
+        try:
+            await self._near.accounts.declare(self._declared)
+        except StoreUnwell:
+            if self._declared.stopped == BY_OPERATOR:  # and not what WhatsApp said meanwhile
+                self._declared = replace(self._declared, stopped=None)
+            raise
+
+    def dismissed(self) -> None:
+        """Its task has been ended for its operator."""
+        stop = STOPS[self._declared.stopped or BY_OPERATOR]
+        self.left()
+        self._change(status=stop.status, last_error=stop.reason)
+
+    def hurry(self) -> None:
+        """Its operator says that it is time to connect."""
+        self._endings, self._next_at_s = Endings(), 0.0
 
     @property
     def _waits(self) -> bool:

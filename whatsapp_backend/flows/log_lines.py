@@ -32,6 +32,8 @@ class LogLines:
                     writeOK=seen.order not in published.refused,
                 )
         for entry in published.entries:
+            if entry.new.kind == "history-notice":
+                log.info("[history] event received", accountId=entry.account, origin=entry.new.origin)
             if end := history_end(entry.new):
                 log.info(
                     "[history] sync ended",

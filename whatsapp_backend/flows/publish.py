@@ -33,6 +33,7 @@ from whatsapp_backend.flows.identify import identified
 from whatsapp_backend.flows.land import Landed, Lander
 from whatsapp_backend.flows.late import Late
 from whatsapp_backend.flows.reckon import Reckoned, Reckoner
+from whatsapp_backend.flows.replay import Replay, Replayed
 from whatsapp_backend.flows.survey import Surveyor
 from whatsapp_backend.flows.unite import Unite
 from whatsapp_backend.flows.window import WindowLanded, WindowLander
@@ -134,6 +135,7 @@ class Publisher:
         self._holding = HoldBack(
             held, mirror, identities, clock, keep=self._advance, consumer=CONSUMER, dry_run=dry_run
         )
+        self._replay = Replay(consumers, journal, land=self._land_again, holds=self._holding.holds, consumer=CONSUMER)
         self._correct = Correct(mirror=mirror, keep=self._keep, consumer=CONSUMER)
         self._surveyor = survey and Surveyor(
             queries=queries,
@@ -155,6 +157,12 @@ class Publisher:
         """Put these rows right, where they have not changed meanwhile, and their documents after them."""
         self._correct.add(corrections)
         self._wake.set()
+
+    async def replay(self, account: str | None = None, *, seq: int | None = None, after: int = 0) -> Replayed:
+        """Try again what is parked: of one account or all, of one entry or a page of them after a seq."""
+        replayed = self._replay.want(account, seq=seq, after=after)
+        self._wake.set()
+        return await replayed
 
     async def run(self) -> None:
         """Publish until cancelled."""
@@ -186,6 +194,7 @@ class Publisher:
                 await self._unite.step()
                 await self._late.due()
                 await self._release()
+                await self._replay.step()
                 await self._correct.step()
                 rested = self._clock.monotonic_s()
             await self._clock.sleep(max(0.0, began + _PACE_S - self._clock.monotonic_s()))
@@ -199,6 +208,8 @@ class Publisher:
     async def _rest(self) -> float | None:
         """What is not urgent. Returns the seconds until there is more to do, None when there is nothing."""
         if await self._reckoner.step(self._reckoned) or await self._unite.step() or await self._release():
+            self._wake.set()
+        if await self._replay.step():
             self._wake.set()
         await self._correct.step()
         waits_s = [await self._late.due(), await self._flush.due(backlog=False)]
@@ -252,8 +263,14 @@ class Publisher:
         if self._surveyor:
             await self._surveyor.ensure(entry.account for entry in entries)
 
-    async def land_entries(self, entries: Sequence[Entry], *, cursor: int = 0) -> Published:
-        """Land these entries, whatever landed before; a cursor beyond where we are follows."""
+    async def _land_again(self, entries: Sequence[Entry]) -> Published:
+        published = await self.land_entries(entries, unpark=True)
+        self._on_published(published)
+        return published
+
+    async def land_entries(self, entries: Sequence[Entry], *, cursor: int = 0, unpark: bool = False) -> Published:
+        """Land these entries, whatever landed before; a cursor beyond where we are follows. `unpark`: these are
+        tried again, and parked no longer but for what is refused again."""
         await self._survey(entries)
         told: list[Event] = []
         breath = _BREATH
@@ -270,6 +287,8 @@ class Publisher:
             cursor=cursor,
             aliases=aliases,
         )
+        if unpark:
+            progress = replace(progress, unparked=tuple(entry.seq for entry in entries))
         await self._keep(progress)
         for answer in window.answers:
             self._on_answered(answer)

@@ -20,7 +20,7 @@ import structlog
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.domain.jobs import BY_HAND, SHOWN_RESULTS, Job, JobState, Kind, ThreadResult, Work
 from whatsapp_backend.domain.leases import RunLock, Term
-from whatsapp_backend.errors import BridgeGone, Busy, DocumentsUnavailable, LeaseLost, StoreUnwell
+from whatsapp_backend.errors import BridgeGone, Busy, DocumentsUnavailable, LeaseLost, StoreUnwell, WhatsAppBackendError
 from whatsapp_backend.flows.fill import Filled, Limits
 from whatsapp_backend.flows.run_locked import run_locked
 from whatsapp_backend.ports import Jobs, RunLocks
@@ -55,6 +55,7 @@ class Verdict:
 CANCELLED = Verdict(code="cancelled", message="it was cancelled", state=JobState.CANCELLED)
 LOST = Verdict(code=_CODES[LeaseLost], message=str(LeaseLost()))
 INTERRUPTED = Verdict(code="interrupted", message="the daemon stopped while it ran")
+PAUSED = Verdict(code="paused", message="an operator paused the account", state=JobState.CANCELLED)
 SILENT = Verdict(code="no_heartbeat", message=f"it did not show for {SILENT_AFTER_S:.0f} s that it lives")
 
 
@@ -244,7 +245,7 @@ class Run:
         code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "exception")
         if code == "exception":
             log.error("run_broke", job=self.job.id, account=self.job.account, exc_info=error)
-        message = str(error) or type(error).__name__
+        message = (isinstance(error, WhatsAppBackendError) and str(error)) or type(error).__name__
         return replace(self.job, state=JobState.FAILED, error_code=code, error_message=message)
 
     def _at_its_end(self, job: Job, at_ms: int | None = None) -> Job:

@@ -33,7 +33,18 @@ from whatsapp_backend.errors import (
     StoreUnwell,
 )
 from whatsapp_backend.flows.prospects import Policy, Prospects, policies
-from whatsapp_backend.flows.run import CANCELLED, INTERRUPTED, LOST, SILENT, Fill, Run, Surroundings, Verdict, line
+from whatsapp_backend.flows.run import (
+    CANCELLED,
+    INTERRUPTED,
+    LOST,
+    PAUSED,
+    SILENT,
+    Fill,
+    Run,
+    Surroundings,
+    Verdict,
+    line,
+)
 from whatsapp_backend.ports import Jobs, Ledger, RunLocks
 from whatsapp_backend.rules.runs import Candidate, Skip, choose, why_not
 
@@ -46,6 +57,7 @@ _PATIENCE_MS = 24 * 60 * 60 * 1000
 _NOT_CONNECTED = Verdict(code="not_connected", message="the account did not connect for a day")
 _HELD_BACK = Verdict(code="history_dry_run", message=str(HistoryHeldBack()))
 _TICKS = {Kind.RECENT_SYNC: "[recent-sync] tick:", Kind.BACKFILL: "[auto-backfill] AutoBackfill tick:"}
+_SKIPS = {Kind.RECENT_SYNC: "[recent-sync] skipped", Kind.BACKFILL: "[auto-backfill] skipped"}
 
 
 class Runs:
@@ -67,9 +79,11 @@ class Runs:
         may_work: Callable[[str], Term | None],
         tell: Callable[[str, Mapping[str, Any]], None],
         quiet: Callable[[], bool],
+        paused: Callable[[str], bool] = lambda _: False,
         held_up: Callable[[], bool] = lambda: False,
         holds_back: bool = False,
         on_ended: Callable[[Job], None] = lambda _: None,
+        instance: str = "",
     ) -> None:
         self._policies = policies(recent_sync=recent_sync, backfill=backfill)
         self._slots = {kind: asyncio.Semaphore(policy.slots) for kind, policy in self._policies.items()}
@@ -83,9 +97,11 @@ class Runs:
         self._views = views
         self._may_work = may_work
         self._quiet = quiet
+        self._paused = paused
         self._holds_back = holds_back
         """Whether no history lands in this life (a dry run of it): what a run asks for would never be published."""
         self._on_ended = on_ended
+        self._instance = instance
         self._tasks: set[asyncio.Task[None]] = set()
         self._occupied: dict[str, Run] = {}
         """The one run of each account, also while it waits for its slot."""
@@ -121,6 +137,12 @@ class Runs:
         if run := self._occupied.get(account):
             run.end(LOST)
 
+    def on_paused(self, account: str) -> None:
+        """An operator paused the account: a run that began by itself ends now. What it brought stays."""
+        run = self._occupied.get(account)
+        if run and run.job.trigger not in BY_HAND:
+            run.end(PAUSED)
+
     async def _after_connecting(self, account: str) -> None:
         delay_s = self._rng.uniform(*_JITTER_S)
         log.info("[auto-backfill] Backfill on connect", accountId=account, delayS=round(delay_s))
@@ -145,9 +167,10 @@ class Runs:
         choice = choose(candidates, policy.pace, quiet=quiet, now_ms=self._clock.wall_ms())
         eligible = len(choice.chosen) + len(choice.waiting)
         write = log.info if eligible or kind is Kind.BACKFILL else log.debug
-        write(_TICKS[kind], eligibleAccounts=eligible, connected=len(candidates), chosen=len(choice.chosen))
+        told = {"eligibleAccounts": eligible, "connected": len(candidates), "chosen": len(choice.chosen)}
+        write(_TICKS[kind], **told, instance=self._instance)
         for account, why in choice.skipped.items():
-            log.debug("skipped", kind=kind, accountId=account, reason=why)
+            log.debug(_SKIPS[kind], accountId=account, reason=why)
         for account in choice.chosen:
             self._offer(account, kind, Trigger.PERIODIC)
 
@@ -195,7 +218,8 @@ class Runs:
         run = self._occupied.get(account)
         works = run.job.kind if run else None
         in_flight = works is kind or (not has_slot and (account, kind) in self._in_flight)
-        return replace(candidate, in_flight=in_flight, running=has_slot and works not in (None, kind))
+        running = has_slot and works not in (None, kind)
+        return replace(candidate, in_flight=in_flight, running=running, paused=self._paused(account))
 
     # -- By hand ---------------------------------------------------------------------------------------------------
 

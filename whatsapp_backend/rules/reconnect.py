@@ -28,6 +28,7 @@ class Stop:
     anew: bool = False
 
 
+BY_OPERATOR = "by-operator"
 STOPS = {
     "logged-out": Stop(
         status="logged_out", reason="unlinked: WhatsApp removed this device. Pair the phone again", anew=True
@@ -51,6 +52,7 @@ STOPS = {
         reason="the phone that scanned has another number than this account: scan with the right one",
         anew=True,
     ),
+    BY_OPERATOR: Stop(status="disconnected", reason="disconnected by its operator: reconnect it to go on"),
     "credentials-unreadable": Stop(
         status="disconnected", reason="the account's credentials cannot be used: start it again to see why"
     ),

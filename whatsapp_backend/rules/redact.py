@@ -11,6 +11,7 @@ _LONGER_THAN_MASKED = 12
 _ONE_DIGIT_CODES = "17"
 _TWO_DIGIT_CODES = re.compile(r"2[07]|3[0123469]|4[013456789]|5[12345678]|6[0123456]|8[1246]|9[0123458]")
 _SHORTEST_SHOWN = 8
+_OUR_ACCOUNT = re.compile(r"(account_.*_[0-9a-f]{8})[0-9a-f]{24}…?")
 _PERSONS = frozenset({"s.whatsapp.net", "c.us", "hosted"})
 _ONE_FOR_ALL = frozenset({"status@broadcast"})
 
@@ -38,7 +39,9 @@ def redact_jid(jid: str, key: bytes) -> str:
 
 
 def mask_account(account: str) -> str:
-    """An account id in log lines: its first eight characters, as operators know them."""
+    """An account id in log lines: its name space and the beginning of its hash; of any other id the first eight."""
+    if own := _OUR_ACCOUNT.fullmatch(account):
+        return f"{own[1]}…"
     return f"{account[:_SHOWN_ACCOUNT]}..." if len(account) > _LONGER_THAN_MASKED else account
 
 

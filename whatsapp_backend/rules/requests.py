@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from whatsapp_backend.domain.coverage import Asked, Asking, Due, Gap, GapState, Held, Outcome, Point
+from whatsapp_backend.domain.pages import GapPlace
 from whatsapp_backend.rules.coverage.ledger import NO_MORE
 
 LARGEST_PAGE = 50
@@ -73,7 +74,12 @@ def _is_anchor(at: Point, gap: Gap) -> bool:
 
 def in_turn(gaps: Iterable[Gap]) -> list[Gap]:
     """Gaps in the order to fill them: the newest first, deep history after everything else."""
-    return sorted(gaps, key=lambda gap: (gap.below is None, -gap.above.ms, gap.thread, gap.number))
+    return sorted(gaps, key=turn)
+
+
+def turn(gap: Gap) -> GapPlace:
+    """A gap's place in that order."""
+    return gap.below is None, -gap.above.ms, gap.thread, gap.number
 
 
 def rest_ms(asking: Asking, budget: Budget, now_ms: int) -> int:

@@ -22,6 +22,8 @@ class Skip(enum.StrEnum):
     """Another has the account, or its lock."""
     NOTHING_DUE = "nothing-due"
     QUIET_HOURS = "quiet-hours"
+    PAUSED = "paused"
+    """An operator paused it."""
     PHONE_PAUSED = "phone-paused"
     """Its phone did not answer for long, and is left alone."""
 
@@ -55,6 +57,7 @@ class Candidate:
     running: bool = False
     opened_ms: int | None = None
     """When the youngest of the gaps that are due was opened; None: nothing is due."""
+    paused: bool = False
     phone_paused: bool = False
 
 
@@ -94,6 +97,7 @@ def why_not(candidate: Candidate, trigger: Trigger, pace: Pace, *, quiet: bool, 
         Skip.IN_FLIGHT: candidate.in_flight,
         Skip.RUNNING: candidate.running,
         Skip.QUIET_HOURS: quiet,
+        Skip.PAUSED: candidate.paused,
         Skip.NOTHING_DUE: opened_ms is None,
         Skip.COOLDOWN_SUCCESS: _is_recent(past.success_ms, pace.cooldown_ms, now_ms) and not news,
         Skip.COOLDOWN_ATTEMPT: _is_recent(past.attempt_ms, pace.backoff_ms, now_ms),

@@ -18,9 +18,8 @@ _ISO = re.compile(
 
 def moment_of(text: str, now_ms: int) -> int:
     """The moment in ms. Raises ValueError, which says what is wrong, for what is none or lies before 1970."""
-    duration = _DURATION.fullmatch(text)
-    if duration:
-        ms = now_ms - int(duration[1]) * _UNITS_MS[duration[2]]
+    if _DURATION.fullmatch(text):
+        ms = now_ms - span_ms(text)
     elif _ISO.fullmatch(text):
         ms = _iso_ms(text)
     else:
@@ -28,6 +27,14 @@ def moment_of(text: str, now_ms: int) -> int:
     if ms < 0:
         raise ValueError("lies before 1970: say 1970-01-01 for everything")
     return ms
+
+
+def span_ms(text: str) -> int:
+    """A duration in ms. Raises ValueError, which says what is wrong."""
+    duration = _DURATION.fullmatch(text)
+    if not duration:
+        raise ValueError("must be a duration as 90s, 30m, 2h or 7d")
+    return int(duration[1]) * _UNITS_MS[duration[2]]
 
 
 def _iso_ms(text: str) -> int:

@@ -50,9 +50,12 @@ def listed(payload: Mapping[str, Any], field: str) -> Sequence[Any]:
     return value if isinstance(value, list) else [value] if value else ()
 
 
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+
 def reason_of(error: Exception) -> str:
     """The kind of error and our own words only: an exception's text may quote a message."""
-    ours = str(error) if type(error) is ValueError else "unexpected shape"
+    ours = _QUOTED.sub("…", str(error)) if type(error) is ValueError else "unexpected shape"
     return f"{type(error).__name__}: {ours}"
 
 

@@ -12,6 +12,7 @@ class Settings:
 
     port: int
     bind_host: str
+    allowed_hosts: tuple[str, ...]
     admin_token: str | None = field(repr=False)
     obs_token: str | None = field(repr=False)
     state_dir: Path
@@ -38,6 +39,8 @@ class Settings:
     history_sync_dry_run: bool
     journal_retention_days: int
     mirror_days: int
+
+    log_format: str
 
     history_timeout_s: float
     history_spacing_s: float

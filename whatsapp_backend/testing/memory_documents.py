@@ -10,6 +10,7 @@ from typing import Any
 
 from whatsapp_backend.clock import Clock, SystemClock
 from whatsapp_backend.domain.operations import Operations
+from whatsapp_backend.domain.pages import Place
 from whatsapp_backend.domain.writes import Document, Fields, Outcome, Result, Write
 from whatsapp_backend.errors import DocumentsUnavailable, OurBug
 from whatsapp_backend.rules.document_ids import thread_path
@@ -74,14 +75,15 @@ class MemoryDocuments:
         self._raise_if_faulty(possible)
         return {path: _copy(self.documents[path]) for path in possible if path in self.documents}
 
-    async def threads(self, account: str, *, limit: int) -> list[Document]:
+    async def threads(self, account: str, *, limit: int, after: Place | None = None) -> list[Document]:
         """An account's threads, last activity first."""
         mine = [doc for doc in self._collection("threads") if doc.fields.get("accountId") == account]
-        return self._newest(mine, by="lastMessageAt", limit=limit)
+        return self._newest(mine, by="lastMessageAt", limit=limit, after=after)
 
-    async def messages(self, thread: str, *, limit: int) -> list[Document]:
+    async def messages(self, thread: str, *, limit: int, after: Place | None = None) -> list[Document]:
         """A thread's messages by `tsClient`, newest first."""
-        return self._newest(self._collection(f"{thread_path(thread)}/messages"), by="tsClient", limit=limit)
+        found = self._collection(f"{thread_path(thread)}/messages")
+        return self._newest(found, by="tsClient", limit=limit, after=after)
 
     async def messages_by(self, field: str, thread: str, *, limit: int) -> list[Document]:
         """A thread's messages by another field, newest first: only those in which it is a timestamp."""
@@ -91,23 +93,29 @@ class MemoryDocuments:
         )
 
     async def list_threads(
-        self, accounts: Sequence[str], *, fields: Sequence[str], after: str, limit: int
+        self, accounts: Sequence[str], *, fields: Sequence[str] | None, after: str, limit: int
     ) -> list[Document]:
         """Threads of any of these accounts, in the order of their ids."""
         mine = [doc for doc in self._collection("threads") if doc.fields.get("accountId") in accounts]
         return self._listed(mine, fields=fields, after=after, limit=limit)
 
-    async def list_messages(self, thread: str, *, fields: Sequence[str], after: str, limit: int) -> list[Document]:
+    async def list_messages(
+        self, thread: str, *, fields: Sequence[str] | None, after: str, limit: int
+    ) -> list[Document]:
         """All messages of a thread, in the order of their ids."""
         found = self._collection(f"{thread_path(thread)}/messages")
         return self._listed(found, fields=fields, after=after, limit=limit)
 
-    def _listed(self, documents: list[Document], *, fields: Sequence[str], after: str, limit: int) -> list[Document]:
+    def _listed(
+        self, documents: list[Document], *, fields: Sequence[str] | None, after: str, limit: int
+    ) -> list[Document]:
         self.operations.rpcs += 1
         self._raise_if_faulty([document.path for document in documents] or [""])
         by_id = {document.id.encode(): document for document in documents}
         found = [by_id[own_id] for own_id in sorted(by_id) if own_id > after.encode()][:limit]
         self.operations.reads += max(1, len(found))
+        if fields is None:
+            return [_copy(one) for one in found]
         return [
             replace(_copy(one), fields={name: _plain(one.fields[name]) for name in fields if name in one.fields})
             for one in found
@@ -175,12 +183,16 @@ class MemoryDocuments:
     def _collection(self, path: str) -> list[Document]:
         return [doc for doc in self.documents.values() if doc.path.rpartition("/")[0] == path]
 
-    def _newest(self, documents: list[Document], *, by: str, limit: int) -> list[Document]:
+    def _newest(self, documents: list[Document], *, by: str, limit: int, after: Place | None = None) -> list[Document]:
         self.operations.rpcs += 1
         self._raise_if_faulty([document.path for document in documents] or [""])
-        having = [document for document in documents if by in document.fields]
-        having.sort(key=lambda document: (_order(document.fields[by]), document.path.encode()), reverse=True)
-        found = having[:limit]
+        places = {
+            (_order(document.fields[by]), document.id.encode()): document
+            for document in documents
+            if by in document.fields
+        }
+        begins = None if after is None else (_order(after.value), after.id.encode())
+        found = [places[at] for at in sorted(places, reverse=True) if begins is None or at < begins][:limit]
         self.operations.reads += max(1, len(found))
         return [_copy(document) for document in found]
 

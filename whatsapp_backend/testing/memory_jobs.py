@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from whatsapp_backend.domain.coverage import ENDLESS_MS
 from whatsapp_backend.domain.jobs import Job, JobState, Kind
+from whatsapp_backend.domain.pages import JobPlace
 
 
 class MemoryJobs:
@@ -26,10 +27,12 @@ class MemoryJobs:
         self._check(writes=False)
         return self._jobs.get(id)
 
-    async def jobs(self, account: str | None = None, *, limit: int, before_ms: int = ENDLESS_MS) -> list[Job]:
+    async def jobs(self, account: str | None = None, *, limit: int, after: JobPlace = (ENDLESS_MS, "")) -> list[Job]:
         """See the port."""
         self._check(writes=False)
-        found = [job for job in self._newest() if account in (None, job.account) and job.created_at_ms < before_ms]
+        found = [
+            job for job in self._newest() if account in (None, job.account) and (job.created_at_ms, job.id) < after
+        ]
         return found[:limit]
 
     async def unfinished_jobs(self) -> list[Job]:

@@ -22,13 +22,14 @@ from whatsapp_backend.domain.coverage import (
     Held,
     Point,
 )
-from whatsapp_backend.rules.requests import in_turn
+from whatsapp_backend.rules.requests import in_turn, turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from whatsapp_backend.domain.coverage import Due, LedgerChange
     from whatsapp_backend.domain.mirror import Moved
+    from whatsapp_backend.domain.pages import GapPlace
 
 
 class MemoryLedger:
@@ -77,7 +78,13 @@ class MemoryLedger:
         return replace(self._coverages[thread], gaps=tuple(gaps))
 
     async def open_gaps(
-        self, account: str, *, limit: int, due: Due | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
+        self,
+        account: str,
+        *,
+        limit: int,
+        due: Due | None = None,
+        above: tuple[int, int] = (0, ENDLESS_MS),
+        after: GapPlace | None = None,
     ) -> list[Gap]:
         """See the port."""
         self._check(writes=False)
@@ -88,6 +95,7 @@ class MemoryLedger:
             and gap.state in UNCLOSED
             and (due is None or due.has(gap))
             and above[0] <= gap.above.ms <= above[1]
+            and (after is None or turn(gap) > after)
         ]
         return in_turn(found)[:limit]
 

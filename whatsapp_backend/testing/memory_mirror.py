@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Moved, Progress, Waiting
+    from whatsapp_backend.domain.pages import DebtPlace
     from whatsapp_backend.domain.surveys import Survey
 
 
@@ -109,6 +110,13 @@ class MemoryMirror:
             if debt.account == account and debt.closed is None and debt.next_at_ms <= now_ms
         ]
         return sorted(due, key=lambda debt: (debt.next_at_ms, debt.path))[:limit]
+
+    async def open_debts(self, account: str, *, limit: int, after: DebtPlace = (-1, "")) -> list[Debt]:
+        """See the port."""
+        self._check(writes=False)
+        open_ = [debt for debt in self._debts.values() if debt.account == account and debt.closed is None]
+        places = {(debt.opened_at_ms, debt.path): debt for debt in open_}
+        return [places[at] for at in sorted(places) if at > after][:limit]
 
     async def put_debts(self, debts: Iterable[Debt]) -> None:
         """See the port."""

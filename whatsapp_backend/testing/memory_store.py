@@ -6,13 +6,26 @@ import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, NewEntry, OpenNotice, Parked, StoreStats
+from whatsapp_backend.domain.journal import (
+    FIRST_PARKED,
+    Commit,
+    DeclaredAccount,
+    Entry,
+    NewEntry,
+    OpenNotice,
+    Parked,
+    ParkedPlace,
+    StoreStats,
+)
+from whatsapp_backend.domain.watching import Counts, Lag
 from whatsapp_backend.errors import StoreRefused, StoreUnwell
 from whatsapp_backend.rules.notices import CRASHES_TO_PARK, PARKED_CONSUMER, closed_by, is_notice, parked_reason
 from whatsapp_backend.testing.memory_holding import MemoryHolding, fitting
 from whatsapp_backend.testing.memory_jobs import MemoryJobs
 from whatsapp_backend.testing.memory_ledger import MemoryLedger
 from whatsapp_backend.testing.memory_mirror import MemoryMirror
+from whatsapp_backend.testing.memory_pauses import MemoryPauses
+from whatsapp_backend.testing.piles import piles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -28,7 +41,7 @@ class _Notice:
         self.parked = False
 
 
-class MemoryStore(MemoryJobs, MemoryLedger, MemoryHolding, MemoryMirror):
+class MemoryStore(MemoryJobs, MemoryPauses, MemoryLedger, MemoryHolding, MemoryMirror):
     """What is written while `unwell` is set raises StoreUnwell with that reason; reads go on."""
 
     def __init__(self) -> None:
@@ -43,7 +56,7 @@ class MemoryStore(MemoryJobs, MemoryLedger, MemoryHolding, MemoryMirror):
         self._creds: dict[str, str] = {}
         self._accounts: dict[str, DeclaredAccount] = {}
         self._cursors: dict[str, int] = {}
-        self._parked: dict[tuple[int, str, int], Parked] = {}
+        self._parked: dict[ParkedPlace, Parked] = {}
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -177,6 +190,32 @@ class MemoryStore(MemoryJobs, MemoryLedger, MemoryHolding, MemoryMirror):
             file_bytes=0,
         )
 
+    # Watched
+
+    async def lag(self, consumer: str) -> Lag:
+        """See the port."""
+        position = await self.cursor(consumer)
+        first = min((seq for seq in self._entries if seq > position), default=None)
+        return Lag(
+            position=position,
+            entries=max(0, self._end - position),
+            oldest_at_ms=None if first is None else self._entries[first].new.received_at_ms,
+        )
+
+    async def counts(self) -> Counts:
+        """See the port."""
+        self._check(writes=False)
+        return Counts(
+            gaps=piles(
+                ((gap.account, gap.reason, gap.state), gap.opened_at_ms)
+                for gap in self._gaps.values()
+                if gap.closed_at_ms is None
+            ),
+            debts=piles((debt.account, debt.opened_at_ms) for debt in self._debts.values() if debt.closed is None),
+            parked=dict(Counter((one.account, one.consumer) for one in self._parked.values())),
+            held_back=dict(Counter(self._kept_back.values())),
+        )
+
     # KeyStore
 
     async def get(self, account: str, type: str, ids: Sequence[str]) -> dict[str, str]:
@@ -227,6 +266,10 @@ class MemoryStore(MemoryJobs, MemoryLedger, MemoryHolding, MemoryMirror):
             self._record(progress.ledger)
         for moved in progress.moved:
             self._move_ledger(moved)
+        for place in [
+            place for place in self._parked if place[1] == progress.consumer and place[0] in progress.unparked
+        ]:
+            del self._parked[place]
         for parked in progress.parked:
             self._park(progress.consumer, *parked)
         if progress.cursor:
@@ -237,10 +280,18 @@ class MemoryStore(MemoryJobs, MemoryLedger, MemoryHolding, MemoryMirror):
         self._parked[seq, consumer, part] = parked
         return parked
 
-    async def parked(self, *, limit: int = 1000) -> list[Parked]:
+    async def parked(
+        self, *, limit: int = 1000, account: str | None = None, after: ParkedPlace = FIRST_PARKED
+    ) -> list[Parked]:
         """See the port."""
         self._check(writes=False)
-        return [self._parked[key] for key in sorted(self._parked)][:limit]
+        found = (self._parked[place] for place in sorted(self._parked) if place > after)
+        return [one for one in found if account in (None, one.account)][:limit]
+
+    async def parked_entries(self, consumer: str, *, account: str | None, after: int, limit: int) -> dict[int, int]:
+        """See the port."""
+        found = [one for one in await self.parked(limit=len(self._parked), account=account) if one.seq > after]
+        return dict(list(Counter(one.seq for one in found if one.consumer == consumer).items())[:limit])
 
     async def prune(self, *, landed_before_ms: int, state_before_ms: int) -> tuple[int, int]:
         """See the port."""

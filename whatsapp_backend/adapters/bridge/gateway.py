@@ -69,6 +69,8 @@ class BridgeGateway:
         self._commands = 0
         self._pending: dict[str, asyncio.Future[Done | Failed | None]] = {}
         self.protocol_errors = 0
+        self.pong: Mapping[str, object] = {}
+        """What the bridge said of itself last, nothing while it is down."""
 
     async def run(self, handler: BridgeHandler) -> None:
         """Keep a bridge alive until `stop`. Cancelled, it kills the bridge and leaves nothing behind."""
@@ -163,7 +165,7 @@ class BridgeGateway:
         try:
             await self._until_over(life)
         finally:
-            self._life = None
+            self._life, self.pong = None, {}
             for answer in self._pending.values():
                 if not answer.done():
                     answer.set_result(None)
@@ -207,7 +209,7 @@ class BridgeGateway:
 
     async def _answers_ping(self) -> bool:
         try:
-            await self.do("ping", timeout_s=PING_TIMEOUT_S)
+            self.pong = await self.do("ping", timeout_s=PING_TIMEOUT_S)
         except CommandTimedOut:
             return False
         except CommandFailed:  # an answer all the same

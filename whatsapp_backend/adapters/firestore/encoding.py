@@ -92,6 +92,11 @@ class _OddValueError(ValueError):
     """A value of a type, or a size, that documents do not have."""
 
 
+def encoded_value(value: Any) -> bytes:
+    """A serialised `Value`. For one that `rules.limits.value_problem` has nothing against."""
+    return _value(value)
+
+
 class _Remembered(dict[Any, Any]):
     """A table that fills itself, and starts anew before it grows without end."""
 

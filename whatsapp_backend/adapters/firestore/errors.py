@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import grpc
 
 from whatsapp_backend.domain.writes import Outcome, Result, Write
@@ -15,6 +17,7 @@ _OF_CODE = {
 }
 # No database, the wrong kind of database, or something that is no Firestore: trying again does not help, parking every
 # message because of it would be worse. Hold the queue and alarm.
+_DOCUMENT = re.compile(r"projects/[^\s\"',]+")
 _MISCONFIGURED = frozenset({_NOT_FOUND, _PRECONDITION, 12})  # 12: UNIMPLEMENTED
 
 
@@ -29,7 +32,7 @@ def of_write(write: Write, code: int, message: str) -> Outcome:
         # A time later than the document's is an "invalid base version": a database that was set back.
         if code == _PRECONDITION or (code == _INVALID and "base version" in message):
             return Outcome(result=Result.STALE)
-    return Outcome(result=_OF_CODE.get(code, Result.RETRY), detail=f"{_name(code)}: {message}")
+    return Outcome(result=_OF_CODE.get(code, Result.RETRY), detail=f"{_name(code)}: {_without_names(message)}")
 
 
 def of_call(error: grpc.aio.AioRpcError) -> Outcome:
@@ -41,7 +44,12 @@ def of_call(error: grpc.aio.AioRpcError) -> Outcome:
 
 def describe(error: grpc.aio.AioRpcError) -> str:
     """An error of a call, in one line."""
-    return f"{error.code().name}: {error.details()}"
+    return f"{error.code().name}: {_without_names(error.details() or '')}"
+
+
+def _without_names(message: str) -> str:
+    """Firestore names the documents that it speaks of, and their ids are made of numbers."""
+    return _DOCUMENT.sub("a document", message)
 
 
 def _name(code: int) -> str:

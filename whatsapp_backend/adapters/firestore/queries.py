@@ -15,8 +15,10 @@ from google.cloud.firestore_v1 import types as messages
 
 from whatsapp_backend.adapters.firestore import decoding
 from whatsapp_backend.adapters.firestore.client import Calls
+from whatsapp_backend.adapters.firestore.encoding import encoded_value
 from whatsapp_backend.adapters.firestore.errors import describe
 from whatsapp_backend.domain.operations import Operations
+from whatsapp_backend.domain.pages import Place
 from whatsapp_backend.domain.writes import Document
 from whatsapp_backend.errors import DocumentsUnavailable
 from whatsapp_backend.rules.document_ids import thread_path
@@ -38,19 +40,19 @@ class FirestoreQueries:
         self._run_query = self._calls.stream("RunQuery", answer=messages.RunQueryResponse.pb())
         self._timeout_s = timeout_s
 
-    async def threads(self, account: str, *, limit: int) -> list[Document]:
+    async def threads(self, account: str, *, limit: int, after: Place | None = None) -> list[Document]:
         """An account's threads, last activity first. Threads without `lastMessageAt` are left out."""
-        request = self._newest(self._calls.documents, "threads", by="lastMessageAt", limit=limit)
+        request = self._newest(self._calls.documents, "threads", by="lastMessageAt", limit=limit, after=after)
         equal = request.structured_query.where.field_filter
         equal.field.field_path = "accountId"
         equal.op = _EQUAL
         equal.value.string_value = account
         return await self._run(request)
 
-    async def messages(self, thread: str, *, limit: int) -> list[Document]:
+    async def messages(self, thread: str, *, limit: int, after: Place | None = None) -> list[Document]:
         """A thread's messages by `tsClient`, newest first. `thread` is the thread document's id."""
         parent = f"{self._calls.documents}/{thread_path(thread)}"
-        return await self._run(self._newest(parent, "messages", by="tsClient", limit=limit))
+        return await self._run(self._newest(parent, "messages", by="tsClient", limit=limit, after=after))
 
     async def messages_by(self, field: str, thread: str, *, limit: int) -> list[Document]:
         """A thread's messages by another field, newest first: only those in which it is a timestamp."""
@@ -63,7 +65,7 @@ class FirestoreQueries:
         return await self._run(request)
 
     async def list_threads(
-        self, accounts: Sequence[str], *, fields: Sequence[str], after: str, limit: int
+        self, accounts: Sequence[str], *, fields: Sequence[str] | None, after: str, limit: int
     ) -> list[Document]:
         """Threads of any of these accounts, with these fields only, in the order of their ids."""
         place = f"{self._calls.documents}/{thread_path(after)}" if after else ""
@@ -75,17 +77,19 @@ class FirestoreQueries:
             among.value.array_value.values.add().string_value = account
         return await self._run(request)
 
-    async def list_messages(self, thread: str, *, fields: Sequence[str], after: str, limit: int) -> list[Document]:
+    async def list_messages(
+        self, thread: str, *, fields: Sequence[str] | None, after: str, limit: int
+    ) -> list[Document]:
         """All messages of a thread, with these fields only, in the order of their ids."""
         parent = f"{self._calls.documents}/{thread_path(thread)}"
         place = f"{parent}/messages/{after}" if after else ""
         return await self._run(self._listing(parent, "messages", fields=fields, after=place, limit=limit))
 
-    def _listing(self, parent: str, collection: str, *, fields: Sequence[str], after: str, limit: int) -> Any:
+    def _listing(self, parent: str, collection: str, *, fields: Sequence[str] | None, after: str, limit: int) -> Any:
         request = _Request(parent=parent)
         query = request.structured_query
         query.from_.add().collection_id = collection
-        for field in fields:
+        for field in fields or ():
             query.select.fields.add().field_path = field
         query.order_by.add().field.field_path = _NAME
         if after:
@@ -93,7 +97,7 @@ class FirestoreQueries:
         query.limit.value = limit
         return request
 
-    def _newest(self, parent: str, collection: str, *, by: str, limit: int) -> Any:
+    def _newest(self, parent: str, collection: str, *, by: str, limit: int, after: Place | None = None) -> Any:
         request = _Request(parent=parent)
         query = request.structured_query
         query.from_.add().collection_id = collection
@@ -101,6 +105,12 @@ class FirestoreQueries:
         order.field.field_path = by
         order.direction = _DESCENDING
         query.limit.value = limit
+        if after is not None:
+            name = query.order_by.add()  # Firestore's own tie-break, said aloud: a place among equals needs it
+            name.field.field_path = _NAME
+            name.direction = _DESCENDING
+            query.start_at.values.add().MergeFromString(encoded_value(after.value))
+            query.start_at.values.add().reference_value = f"{parent}/{collection}/{after.id}"
         return request
 
     async def _run(self, request: Any) -> list[Document]:
@@ -116,5 +126,7 @@ class FirestoreQueries:
         except grpc.aio.AioRpcError as error:
             raise DocumentsUnavailable(f"Firestore could not be queried: {describe(error)}") from error
         finally:
-            self.operations.reads += max(1, len(found))  # an empty answer is billed as one read
+            billed = max(1, len(found))  # an empty answer is billed as one read
+            self.operations.reads += billed
+            self.operations.queried += billed
         return found

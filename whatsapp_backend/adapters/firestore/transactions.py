@@ -97,6 +97,7 @@ class Transactions:
         request = _CommitRequest(database=self._calls.database, writes=writes, transaction=transaction)
         self._operations.rpcs += 1
         self._operations.writes += len(writes)
+        self._operations.deletes += sum(write.WhichOneof("operation") == "delete" for write in writes)
         await self._commit(request.SerializeToString(), timeout=self._timeout_s, metadata=self._calls.metadata)
 
     def message(self, write: Write) -> Any:
@@ -111,6 +112,7 @@ class Transactions:
         request = _BeginRequest(database=self._calls.database)
         request.options.read_write.retry_transaction = before
         self._operations.rpcs += 1
+        self._operations.transactions += 1
         answer = await self._begin(request.SerializeToString(), timeout=self._timeout_s, metadata=self._calls.metadata)
         return bytes(answer.transaction)
 

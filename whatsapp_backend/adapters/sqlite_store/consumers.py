@@ -10,6 +10,7 @@ from whatsapp_backend.domain.journal import Parked
 if TYPE_CHECKING:
     import sqlite3
 
+    from whatsapp_backend.domain.journal import ParkedPlace
     from whatsapp_backend.domain.mirror import Progress
 
 _CURSOR = "SELECT cursor FROM consumer WHERE consumer = ?"
@@ -21,7 +22,15 @@ _PARK = (
     "INSERT INTO parked (consumer, seq, part, account, reason) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT (consumer, seq, part) DO UPDATE SET reason = excluded.reason"
 )
-_PARKED = "SELECT consumer, seq, part, account, reason FROM parked ORDER BY seq, consumer, part LIMIT ?"
+_UNPARK = "DELETE FROM parked WHERE consumer = ? AND seq = ?"
+_PARKED = (
+    "SELECT consumer, seq, part, account, reason FROM parked "
+    "WHERE (seq, consumer, part) > (?, ?, ?) AND account = ifnull(?, account) ORDER BY seq, consumer, part LIMIT ?"
+)
+_PARKED_ENTRIES = (
+    "SELECT seq, count(*) FROM parked WHERE consumer = ? AND seq > ? AND account = ifnull(?, account) "
+    "GROUP BY seq ORDER BY seq LIMIT ?"
+)
 
 
 def cursor(connection: sqlite3.Connection, consumer: str) -> int:
@@ -42,6 +51,8 @@ def advance(connection: sqlite3.Connection, progress: Progress) -> None:
         ledger_writes.record(connection, progress.ledger)
     for moved in progress.moved:
         ledger_writes.move(connection, moved)
+    for seq in progress.unparked:
+        connection.execute(_UNPARK, (progress.consumer, seq))
     for seq, part, account, reason in progress.parked:
         park(connection, Parked(consumer=progress.consumer, seq=seq, part=part, account=account, reason=reason))
     holding.hold(connection, progress)
@@ -89,9 +100,16 @@ def park(connection: sqlite3.Connection, parked: Parked) -> None:
     connection.execute(_PARK, (parked.consumer, parked.seq, parked.part, parked.account, parked.reason))
 
 
-def parked(connection: sqlite3.Connection, limit: int) -> list[Parked]:
+def parked(connection: sqlite3.Connection, account: str | None, after: ParkedPlace, limit: int) -> list[Parked]:
     """What was put aside, oldest first."""
     return [
         Parked(consumer=consumer, seq=seq, part=part, account=account, reason=reason)
-        for consumer, seq, part, account, reason in connection.execute(_PARKED, (limit,)).fetchall()
+        for consumer, seq, part, account, reason in connection.execute(_PARKED, (*after, account, limit)).fetchall()
     ]
+
+
+def parked_entries(
+    connection: sqlite3.Connection, consumer: str, account: str | None, after: int, limit: int
+) -> dict[int, int]:
+    """How many parts were put aside of which entries."""
+    return dict(connection.execute(_PARKED_ENTRIES, (consumer, after, account, limit)).fetchall())

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from whatsapp_backend.domain.pages import JobPlace
+
 _COLUMNS = f"{', '.join(job_text.COLUMNS)}, told"
 _PUT = f"INSERT OR REPLACE INTO job ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SELECT = f"SELECT {_COLUMNS} FROM job"
 _ONE = f"{_SELECT} WHERE id = ?"
-_NEWEST = "created_at_ms < ? ORDER BY created_at_ms DESC, id DESC LIMIT ?"
+_NEWEST = "(created_at_ms, id) < (?, ?) ORDER BY created_at_ms DESC, id DESC LIMIT ?"
 _OF_ALL = f"{_SELECT} WHERE {_NEWEST}"
 _OF_ACCOUNT = f"{_SELECT} WHERE account = ? AND {_NEWEST}"
 _UNFINISHED = f"{_SELECT} WHERE ended_at_ms IS NULL ORDER BY created_at_ms, id"
@@ -37,11 +39,11 @@ def job(connection: sqlite3.Connection, id: str) -> Job | None:
     return found[0] if found else None
 
 
-def newest(connection: sqlite3.Connection, account: str | None, limit: int, before_ms: int) -> list[Job]:
-    """The newest ones of an account, or of all, created before a moment."""
+def newest(connection: sqlite3.Connection, account: str | None, limit: int, after: JobPlace) -> list[Job]:
+    """Those of an account, or of all, the newest first, after a place."""
     if account is None:
-        return _jobs(connection.execute(_OF_ALL, (before_ms, limit)).fetchall())
-    return _jobs(connection.execute(_OF_ACCOUNT, (account, before_ms, limit)).fetchall())
+        return _jobs(connection.execute(_OF_ALL, (*after, limit)).fetchall())
+    return _jobs(connection.execute(_OF_ACCOUNT, (account, *after, limit)).fetchall())
 
 
 def unfinished(connection: sqlite3.Connection) -> list[Job]:

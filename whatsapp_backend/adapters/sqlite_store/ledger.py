@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from whatsapp_backend.domain.coverage import Due
+    from whatsapp_backend.domain.pages import GapPlace
 
 EPOCH = "account, number, opened_at_ms, heard_at_ms, caught_up_at_ms, announced, received, closed_at_ms, ending"
 ASKING = "account, unanswered, asked_at_ms, paused_until_ms"
@@ -63,6 +64,7 @@ _DUE = (
     f"AND state IN ({', '.join(repr(str(state)) for state in sorted(ASKABLE))}) AND reason <> '{Reason.DEBT}' "
     "AND next_at_ms <= ? AND (below_ms IS NOT NULL OR above_ms > ?) "
 )
+_AFTER = "AND (below_ms IS NULL, -above_ms, thread, number) > (?, ?, ?, ?) "
 _NEWEST = "ORDER BY below_ms IS NULL, above_ms DESC, thread, number LIMIT ?"
 _HELD = "SELECT ms, id, from_me, chat, epoch FROM held WHERE coverage = ? AND "
 _BELOW = f"{_HELD} ms < ? ORDER BY ms DESC, id DESC LIMIT 1"
@@ -124,14 +126,21 @@ def _coverage(connection: sqlite3.Connection, thread: str) -> Iterator[Coverage]
 
 
 def open_gaps(
-    connection: sqlite3.Connection, account: str, due: Due | None, above: tuple[int, int], limit: int
+    connection: sqlite3.Connection,
+    *,
+    account: str,
+    due: Due | None,
+    above: tuple[int, int],
+    after: GapPlace | None,
+    limit: int,
 ) -> list[Gap]:
-    """The account's gaps that are not closed, the newest first."""
-    if due is None:
-        rows = connection.execute(_OPEN + _NEWEST, (account, *above, limit))
-    else:
-        rows = connection.execute(_OPEN + _DUE + _NEWEST, (account, *above, due.now_ms, due.oldest_ms, limit))
-    return [_gap(row) for row in rows.fetchall()]
+    """The account's gaps that are not closed, the newest first, after a place."""
+    sql, values = _OPEN, [account, *above]
+    if due is not None:
+        sql, values = sql + _DUE, [*values, due.now_ms, due.oldest_ms]
+    if after is not None:
+        sql, values = sql + _AFTER, [*values, *after]
+    return [_gap(row) for row in connection.execute(sql + _NEWEST, (*values, limit)).fetchall()]
 
 
 def around(connection: sqlite3.Connection, thread: str, ranges: Sequence[tuple[int, int]]) -> list[Around]:

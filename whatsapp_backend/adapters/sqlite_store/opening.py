@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "whatsapp.sqlite3"
-VERSION = 3
+VERSION = 4
 APPLICATION_ID = 0x57414249  # "WABI"
 FULLY_CHECKED_BYTES = 64 * 1024 * 1024  # a third of a second; beyond it damage is found when it is met
 _OLDEST_SQLITE = (3, 37)  # STRICT tables

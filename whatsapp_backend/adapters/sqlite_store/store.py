@@ -24,14 +24,17 @@ from whatsapp_backend.adapters.sqlite_store import (
     ledger_writes,
     mirror,
     notices,
+    pauses,
     pruning,
     repairs,
     stats,
     surveys,
+    watching,
 )
 from whatsapp_backend.adapters.sqlite_store.lane import Lane
 from whatsapp_backend.adapters.sqlite_store.opening import OpenFile, open_file
 from whatsapp_backend.domain.coverage import ENDLESS_MS
+from whatsapp_backend.domain.journal import FIRST_PARKED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -40,10 +43,20 @@ if TYPE_CHECKING:
     from whatsapp_backend.domain.coverage import AccountLedger, Around, Coverage, Due, Gap, Held, LedgerChange, Point
     from whatsapp_backend.domain.holding import HistoryPlan
     from whatsapp_backend.domain.jobs import Job, Kind
-    from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, OpenNotice, Parked, StoreStats
+    from whatsapp_backend.domain.journal import (
+        Commit,
+        DeclaredAccount,
+        Entry,
+        OpenNotice,
+        Parked,
+        ParkedPlace,
+        StoreStats,
+    )
     from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
+    from whatsapp_backend.domain.pages import DebtPlace, GapPlace, JobPlace
     from whatsapp_backend.domain.repairs import Rotation
     from whatsapp_backend.domain.surveys import Survey
+    from whatsapp_backend.domain.watching import Counts, Lag
 
 
 class SqliteStore:
@@ -119,6 +132,16 @@ class SqliteStore:
     async def stats(self) -> StoreStats:
         """See the port."""
         return await self._reader.submit(partial(stats.stats, file=self.path))
+
+    # Watched
+
+    async def lag(self, consumer: str) -> Lag:
+        """See the port."""
+        return await self._reader.submit(partial(watching.lag, consumer=consumer))
+
+    async def counts(self) -> Counts:
+        """See the port."""
+        return await self._reader.submit(partial(watching.counts, file=self.path))
 
     # KeyStore
 
@@ -199,6 +222,10 @@ class SqliteStore:
         """See the port."""
         return await self._reader.submit(partial(debts.due, account=account, now_ms=now_ms, limit=limit))
 
+    async def open_debts(self, account: str, *, limit: int, after: DebtPlace = (-1, "")) -> list[Debt]:
+        """See the port."""
+        return await self._reader.submit(partial(debts.opened, account=account, limit=limit, after=after))
+
     async def put_debts(self, debts_: Iterable[Debt]) -> None:
         """See the port."""
         await self._writer.submit(partial(debts.put, debts=tuple(debts_)), writes=True)
@@ -214,10 +241,16 @@ class SqliteStore:
         return await self._reader.submit(partial(ledger.coverages, threads=tuple(threads)))
 
     async def open_gaps(
-        self, account: str, *, limit: int, due: Due | None = None, above: tuple[int, int] = (0, ENDLESS_MS)
+        self,
+        account: str,
+        *,
+        limit: int,
+        due: Due | None = None,
+        above: tuple[int, int] = (0, ENDLESS_MS),
+        after: GapPlace | None = None,
     ) -> list[Gap]:
         """See the port."""
-        run = partial(ledger.open_gaps, account=account, due=due, above=above, limit=limit)
+        run = partial(ledger.open_gaps, account=account, due=due, above=above, after=after, limit=limit)
         return await self._reader.submit(run)
 
     async def around(self, thread: str, ranges: Sequence[tuple[int, int]]) -> list[Around]:
@@ -242,9 +275,9 @@ class SqliteStore:
         """See the port."""
         return await self._writer.submit(partial(jobs.job, id=id))
 
-    async def jobs(self, account: str | None = None, *, limit: int, before_ms: int = ENDLESS_MS) -> list[Job]:
+    async def jobs(self, account: str | None = None, *, limit: int, after: JobPlace = (ENDLESS_MS, "")) -> list[Job]:
         """See the port."""
-        run = partial(jobs.newest, account=account, limit=limit, before_ms=before_ms)
+        run = partial(jobs.newest, account=account, limit=limit, after=after)
         return await self._reader.submit(run)
 
     async def unfinished_jobs(self) -> list[Job]:
@@ -265,9 +298,16 @@ class SqliteStore:
         """See the port."""
         await self._writer.submit(partial(consumers.advance, progress=progress), writes=True)
 
-    async def parked(self, *, limit: int = 1000) -> list[Parked]:
+    async def parked(
+        self, *, limit: int = 1000, account: str | None = None, after: ParkedPlace = FIRST_PARKED
+    ) -> list[Parked]:
         """See the port."""
-        return await self._reader.submit(partial(consumers.parked, limit=limit))
+        return await self._reader.submit(partial(consumers.parked, account=account, after=after, limit=limit))
+
+    async def parked_entries(self, consumer: str, *, account: str | None, after: int, limit: int) -> dict[int, int]:
+        """See the port."""
+        run = partial(consumers.parked_entries, consumer=consumer, account=account, after=after, limit=limit)
+        return await self._reader.submit(run)
 
     async def prune(self, *, landed_before_ms: int, state_before_ms: int) -> tuple[int, int]:
         """See the port. In bounded batches: commits go in between."""
@@ -305,3 +345,13 @@ class SqliteStore:
     async def put_rotation(self, rotation: Rotation) -> None:
         """See the port."""
         await self._writer.submit(partial(repairs.put, rotation=rotation), writes=True)
+
+    # Pauses
+
+    async def pauses(self) -> dict[str, int]:
+        """See the port."""
+        return await self._writer.submit(pauses.pauses)
+
+    async def put_pause(self, account: str, until_ms: int | None) -> None:
+        """See the port."""
+        await self._writer.submit(partial(pauses.put, account=account, until_ms=until_ms), writes=True)

@@ -52,6 +52,12 @@ export class Bridge {
         return Object.fromEntries(open.flatMap(([account, { stuck }]) => (stuck ? [[account, stuck]] : [])))
     }
 
+    /** What each open socket has not acknowledged yet. */
+    get unanswered() {
+        const open = [...this.#sessions].filter(([, session]) => session.isOpen)
+        return Object.fromEntries(open.map(([account, session]) => [account, session.unanswered.told]))
+    }
+
     /**
      * The running session of an account.
      * @param {string} account

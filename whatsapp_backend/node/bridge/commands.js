@@ -128,8 +128,8 @@ const COMMANDS = {
     },
 
     async ping(bridge) {
-        const { accounts, heard, stuck } = bridge
-        return { accounts, heard, stuck, rss: process.memoryUsage.rss() }
+        const { accounts, heard, stuck, unanswered } = bridge
+        return { accounts, heard, stuck, unanswered, rss: process.memoryUsage.rss() }
     }
 }
 
@@ -145,7 +145,7 @@ function decode({ form, raw, envelope, me }) {
         if (form === 'web') return webPayload(proto.WebMessageInfo.decode(bytes))
         if (form === 'stanza') return readStanza(fromJson(JSON.parse(bytes.toString())), me)
     } catch (error) {
-        throw new CommandFailed('refused', error instanceof Error ? error.message : 'unreadable')
+        throw new CommandFailed('refused', error instanceof Error ? error.name : 'unreadable') // its text quotes
     }
     throw badArguments('form')
 }

@@ -33,6 +33,7 @@ export class Gate {
      * @param {import('./lru.js').Recent<import('./told.js').Known>} of.derived by the id of the message that the engine
      *     will derive: what else is known of its key
      * @param {() => import('./engine.js').Me | undefined} of.me
+     * @param {(node: BinaryNode) => void} of.onStanza one that is to be acknowledged came in
      * @param {() => void} of.onHeard bytes came in, whatever they are
      * @param {() => void} of.onUnreadable what came cannot be deciphered, and nothing after it can
      */
@@ -108,6 +109,7 @@ export class Gate {
      */
     #take(node, pass) {
         const { backlog, link, offline } = this.#of
+        this.#of.onStanza(node)
         const counted = isOffline(node)
         if (counted) offline.handed()
         const done = backlog.came()

@@ -30,6 +30,15 @@ export class Outgoing {
         void this.#run()
     }
 
+    /**
+     * Do this when everything so far has left.
+     * @param {() => void} work
+     */
+    after(work) {
+        if (this.#running) this.#waiting.push({ send: work })
+        else work()
+    }
+
     /** Nothing leaves any more, what waits included. */
     close() {
         this.#closed = true

@@ -21,6 +21,7 @@ import { OfflineQueue } from './offline.js'
 import { Outgoing } from './outgoing.js'
 import { finderOfSent } from './resend.js'
 import { Tap } from './tap.js'
+import { Unanswered } from './unanswered.js'
 import { OUTDATED } from './version.js'
 
 /** @type {any} */
@@ -52,6 +53,7 @@ export class Session {
     isOpen = false
     /** When anything last came in, in milliseconds of wall clock. */
     heardAt = 0
+    unanswered = new Unanswered()
     #tickets = new Tickets()
     #backlog = new Backlog()
     #outgoing = new Outgoing()
@@ -91,6 +93,7 @@ export class Session {
             seen: this.seen,
             derived: this.derived,
             me: () => this.me,
+            onStanza: node => this.unanswered.came(node),
             onHeard: () => { this.heardAt = Date.now() },
             onUnreadable: () => void this.sock.end(UNREADABLE)
         })
@@ -138,7 +141,10 @@ export class Session {
         const { link } = this
         return {
             waWebSocketUrl: this.webUrl ?? DEFAULT_WEB_URL,
-            logger: ackingLogger(stanza => this.#onAck(stanza)),
+            logger: ackingLogger(
+                stanza => this.#onAck(stanza),
+                ids => this.#outgoing.after(() => this.unanswered.received(ids))
+            ),
             browser: Browsers.macOS('Desktop'), // others are not given full history
             syncFullHistory: fullHistory,
             shouldSyncHistoryMessage: () => false, // history.js does it
@@ -196,11 +202,19 @@ export class Session {
     }
 
     /**
+     * @param {{tag: string, attrs: Record<string, string>}} stanza
+     */
+    #onAck(stanza) {
+        if (stanza.tag === 'message') this.#owe(stanza)
+        this.#outgoing.after(() => this.unanswered.acked(stanza))
+    }
+
+    /**
      * The last net: a message that is refused before anything of it was journaled becomes a debt before the refusal
      * leaves.
      * @param {{attrs: Record<string, string>}} stanza
      */
-    #onAck({ attrs }) {
+    #owe({ attrs }) {
         const ticket = this.#tickets.unsettled(attrs)
         if (!ticket) return
         const debt = debtEntry({ node: ticket.node, reason: 'unreadable', detail: 'refused unread', me: this.me })

@@ -10,7 +10,6 @@ import test, { after } from 'node:test'
 import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { addTransactionCapability, WA_CERT_DETAILS } from 'baileys'
-import { ackingLogger } from '../acks.js'
 import { signalRepositoryMaker, Tickets } from '../decrypt.js'
 import * as engine from '../engine.js'
 import { plaintextEntries } from '../entries.js'
@@ -307,33 +306,6 @@ test('messages.js: a plaintext is read as the engine reads it', async t => {
         const [entry] = plaintextEntries({ node, raw, form: 'padded', source: 'enc:1', me })
         assert.deepEqual(entry.payload, messagePayload(emitted), id)
     }
-})
-
-test('acks.js: the engine tells of a refusal right before it leaves, with the attributes that came', async t => {
-    const stage = await Stage.set(t)
-    /** @type {any[]} */
-    const order = []
-    const config = {
-        logger: ackingLogger(({ attrs }) => order.push(['told', attrs])),
-        makeSignalRepository: (/** @type {any} */ auth, /** @type {any} */ logger, /** @type {any} */ lookUp) => {
-            const inner = engine.makeLibSignalRepository(auth, logger, lookUp)
-            inner.lidMapping.getLIDForPN = async () => { throw new Error('before it is decrypted') }
-            return inner
-        }
-    }
-    const probe = await Probe.linked(stage, t, config)
-    const ws = /** @type {any} */ (probe.sock).ws
-    ws.on('CB:message', (/** @type {any} */ { attrs }) => order.push(['came', attrs]))
-    const send = ws.socket.send.bind(ws.socket)
-    ws.socket.send = (/** @type {any[]} */ ...args) => {
-        order.push(['left'])
-        return send(...args)
-    }
-    await stage.op('message', { chat: ANA, id: 'NACK', text: 'x', addressing: 'pn', alt: false })
-    await stage.events.until('nack', event => event.event === 'nack' && event.id === 'NACK')
-    const told = order.findIndex(([what]) => what === 'told')
-    assert.equal(order[told][1], order.find(([what]) => what === 'came')[1], 'the very same object')
-    assert.equal(order[told + 1][0], 'left')
 })
 
 test('decrypt.js: a stanza is unsettled until all its ciphertexts are entries', () => {

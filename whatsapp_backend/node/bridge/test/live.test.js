@@ -266,6 +266,26 @@ test('a ping tells when each open connection last heard something', async t => {
     assert.deepEqual((await daemon.do('ping')).heard, {})
 })
 
+test('a ping tells what is not answered yet, and since when', async t => {
+    const stage = await Stage.set(t)
+    const daemon = await stage.paired()
+    const unanswered = async () => (await daemon.do('ping')).unanswered[ACCOUNT]
+    const allAnswered = async () => {
+        while ((await unanswered()).count) await new Promise(resolve => setImmediate(resolve))
+    }
+    await stage.op('message', { chat: ANA, id: 'ANSWERED', text: 'x' })
+    await daemon.message('ANSWERED')
+    await allAnswered()
+    assert.equal((await unanswered()).since, null)
+    const before = Date.now()
+    daemon.keeps = frame => !frame.entries // the disk is full: a commit is never answered
+    await stage.op('message', { chat: ANA, id: 'UNANSWERED', text: 'x' })
+    await daemon.message('UNANSWERED')
+    const { count, since } = await unanswered()
+    assert.equal(count, 1)
+    assert.ok(since >= before)
+})
+
 test('logging out unlinks the device', async t => {
     const stage = await Stage.set(t)
     const daemon = await stage.paired()

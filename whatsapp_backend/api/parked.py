@@ -1,0 +1,149 @@
+"""The routes of what is parked: see it, and try it again."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from whatsapp_backend.api.bodies import limit_of, optional_json_object
+from whatsapp_backend.api.guard import failure
+from whatsapp_backend.api.routes import Access, Param, Route, get, post
+from whatsapp_backend.api.runs import Accounts
+from whatsapp_backend.domain.journal import FIRST_PARKED, Parked, ParkedPlace
+from whatsapp_backend.errors import AccountUnknown
+from whatsapp_backend.flows.replay import Replayed
+from whatsapp_backend.ports import Consumers
+
+_PATIENCE_S = 20.0
+_SEQS = range(1, 1 << 53)
+_CURSOR = re.compile(r"([0-9]{1,15})\.([0-9]{1,15})\.([a-z-]{1,40})")
+_REPLAY_CURSOR = re.compile(r"[0-9]{1,15}")
+_OF_REPLAY = ("account", "seq", "cursor")
+_CURSOR_SCHEMA = {"type": "string", "description": "`nextCursor` of the page before."}
+_ACCOUNT_SCHEMA = {"type": "string", "description": "Only this account."}
+_SEQ_SCHEMA = {"type": "integer", "minimum": 1, "description": "Only this entry of the journal."}
+_NEXT_SCHEMA = {"type": ["string", "null"]}
+_ONE = {
+    "accountId": {"type": "string"},
+    "seq": {"type": "integer"},
+    "part": {"type": "integer"},
+    "consumer": {"type": "string"},
+    "reason": {"type": "string"},
+}
+
+
+class Replayer(Protocol):
+    """Who lands what the journal holds."""
+
+    async def replay(self, account: str | None = None, *, seq: int | None = None, after: int = 0) -> Replayed:
+        """Try again what is parked."""
+
+
+class ParkedRoutes:
+    """The routes."""
+
+    def __init__(self, *, consumers: Consumers, replayer: Replayer, accounts: Accounts) -> None:
+        self._consumers = consumers
+        self._replayer = replayer
+        self._accounts = accounts
+
+    def routes(self) -> list[Route]:
+        """To be added to the application."""
+        return [
+            get(
+                "/api/admin/parked",
+                self.parked,
+                Access.ADMIN,
+                query=(
+                    Param(name="account", schema=_ACCOUNT_SCHEMA),
+                    Param(name="limit", schema={"type": "integer", "minimum": 1, "maximum": 500, "default": 50}),
+                    Param(name="cursor", schema=_CURSOR_SCHEMA),
+                ),
+                answers={200: _answer(parked={"type": "array", "items": _object(_ONE)}, count={"type": "integer"})},
+            ),
+            post(
+                "/api/admin/replay",
+                self.replay,
+                Access.ADMIN,
+                body={
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {"account": _ACCOUNT_SCHEMA, "seq": _SEQ_SCHEMA, "cursor": _CURSOR_SCHEMA},
+                },
+                answers={200: _answer(landed={"type": "integer"}, parked={"type": "integer"})},
+            ),
+        ]
+
+    async def parked(self, request: web.Request) -> web.Response:
+        """What could not be read or landed, oldest first, and why."""
+        account, limit = self._account(request.query.get("account")), limit_of(request)
+        found = await self._consumers.parked(account=account, after=_place_of(request), limit=limit)
+        more = len(found) == limit
+        return web.json_response(
+            {
+                "success": True,
+                "parked": [_shown(one) for one in found],
+                "count": len(found),
+                "nextCursor": f"{found[-1].seq}.{found[-1].part}.{found[-1].consumer}" if more else None,
+            }
+        )
+
+    async def replay(self, request: web.Request) -> web.Response:
+        """Try a page of what is parked again; what lands is parked no longer. `nextCursor` names the next page."""
+        body = await optional_json_object(request)
+        unknown = sorted(body.keys() - {*_OF_REPLAY})
+        if unknown:  # a misspelt `account` would mean all of them
+            raise web.HTTPBadRequest(text=f"`{unknown[0][:50]}` means nothing here: use {', '.join(_OF_REPLAY)}")
+        account, seq, cursor = self._account(body.get("account")), body.get("seq"), body.get("cursor")
+        if seq is not None and (type(seq) is not int or seq not in _SEQS):
+            raise web.HTTPBadRequest(
+                text="`seq` must be a whole number above 0: GET /api/admin/parked has those there are"
+            )
+        if cursor is not None and not (isinstance(cursor, str) and _REPLAY_CURSOR.fullmatch(cursor)):
+            raise web.HTTPBadRequest(text="`cursor` must be the `nextCursor` of the answer before")
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                replayed = await self._replayer.replay(account, seq=seq, after=int(cursor or 0))
+        except TimeoutError:
+            return failure(
+                request, 503, "landing_waits", "what waits to land comes first: /ready says what it waits for"
+            )
+        after = None if replayed.next is None else str(replayed.next)
+        answer = {"success": True, "landed": replayed.landed, "parked": replayed.parked, "nextCursor": after}
+        return web.json_response(answer)
+
+    def _account(self, name: Any) -> str | None:
+        if name is not None and (not isinstance(name, str) or self._accounts.view(name) is None):
+            raise AccountUnknown
+        return name
+
+
+def _place_of(request: web.Request) -> ParkedPlace:
+    cursor = request.query.get("cursor")
+    if cursor is None:
+        return FIRST_PARKED
+    found = _CURSOR.fullmatch(cursor)
+    if not found:
+        raise web.HTTPBadRequest(text="`cursor` must be the `nextCursor` of the answer before")
+    return int(found[1]), found[3], int(found[2])
+
+
+def _shown(one: Parked) -> dict[str, Any]:
+    return {
+        "accountId": one.account,
+        "seq": one.seq,
+        "part": one.part,
+        "consumer": one.consumer,
+        "reason": one.reason,
+    }
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _answer(**properties: Any) -> dict[str, Any]:
+    return _object({"success": {"const": True}, **properties, "nextCursor": _NEXT_SCHEMA})
