@@ -21,10 +21,12 @@ from whatsapp_backend.adapters.instance import new_instance
 from whatsapp_backend.adapters.log_key import log_key
 from whatsapp_backend.adapters.node_runtime import node_home
 from whatsapp_backend.adapters.sqlite_store import SqliteStore
+from whatsapp_backend.api.glances import Glances
 from whatsapp_backend.api.server import serving
 from whatsapp_backend.clock import Clock, SystemClock
 from whatsapp_backend.database import Documents
 from whatsapp_backend.domain.accounts import AccountView
+from whatsapp_backend.domain.jobs import Job
 from whatsapp_backend.domain.leases import Term, Timings
 from whatsapp_backend.flows.account_documents import AccountDocuments
 from whatsapp_backend.flows.collect import Collector
@@ -41,6 +43,7 @@ from whatsapp_backend.flows.meters import Meters
 from whatsapp_backend.flows.pauses import Pausing
 from whatsapp_backend.flows.prune import Pruner
 from whatsapp_backend.flows.publish import Published, Publisher
+from whatsapp_backend.flows.rates import EVERY_S
 from whatsapp_backend.flows.repair import Repair
 from whatsapp_backend.flows.runs import Runs
 from whatsapp_backend.lookout import StoreWatch
@@ -184,6 +187,7 @@ class Daemon:
             lead=self.lead,
             clock=clock,
         )
+        self.glances = Glances(ward=self._ward, store=store, landed=lambda: self.publisher.position, clock=clock)
 
     def _publisher(self) -> Publisher:
         store = self.store
@@ -286,7 +290,7 @@ class Daemon:
             quiet=lambda: is_quiet_now(settings, self._clock),
             held_up=lambda: self._lander.is_held_up,
             holds_back=settings.history_sync_dry_run,
-            on_ended=self.repair.on_ended,
+            on_ended=self._on_ended,
             instance=settings.instance_id,
         )
 
@@ -316,6 +320,7 @@ class Daemon:
             **run_ticks(self._settings, self.runs),
             "repair": (self.repair.tick, _REPAIR_EVERY_S),
             "listen": (self.listener.tick, self._patience.look_ms / 1000),
+            "glances": (self.glances.tick, EVERY_S),
         }
         async with nudges.nudging(
             prune=self._pruner.prune, collect=self._collector.collect, beat=self.epochs.beat, ticks=ticks
@@ -339,6 +344,7 @@ class Daemon:
             runs=self.runs,
             pauses=self.pauses,
             meters=self._meters,
+            glances=self.glances,
         )
         app = surfaces.application()
         if self._before_serving:
@@ -388,6 +394,7 @@ class Daemon:
         self.epochs.on_change(view)  # first, and before anything that comes on a new connection is committed
         self.listener.on_change(view)
         self.documents.on_change(view)
+        self.glances.happenings.on_change(view)
         if view.status != "connected":
             self._connected.discard(view.account)
         elif view.account not in self._connected:
@@ -399,6 +406,11 @@ class Daemon:
         self._log_lines.on_published(published)
         self.documents.on_published(published)
         self.repair.on_published(published)
+        self.glances.happenings.on_published(published)
+
+    def _on_ended(self, job: Job) -> None:
+        self.repair.on_ended(job)
+        self.glances.happenings.on_ended(job)
 
     def _is_connected(self, account: str) -> bool:
         view = self.connector.view(account)

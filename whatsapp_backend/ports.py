@@ -31,6 +31,7 @@ from whatsapp_backend.domain.journal import (
 )
 from whatsapp_backend.domain.leases import Heartbeat, Instance, RunLock, Sighting, Term
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
+from whatsapp_backend.domain.overview import Activity, Tally
 from whatsapp_backend.domain.pages import DebtPlace, GapPlace, JobPlace, Place
 from whatsapp_backend.domain.people import Identity
 from whatsapp_backend.domain.repairs import Rotation
@@ -206,6 +207,16 @@ class Ledger(Protocol):
 
         Messages of threads that have no coverage, before this change or in it, are not kept.
         """
+
+
+class Overview(Protocol):
+    """Everything at a glance: what a query for each account, or for each thread, would be too much for."""
+
+    async def tallies(self) -> dict[str, Tally]:
+        """What is missing, by account; one of which nothing is known to be missing may be absent."""
+
+    async def active_threads(self, account: str, *, limit: int, below: Activity | None = None) -> list[Activity]:
+        """The threads that the ledger knows, those with the newest messages first; only what sorts below `below`."""
 
 
 class Jobs(Protocol):

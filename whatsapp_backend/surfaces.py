@@ -8,13 +8,17 @@ from aiohttp import web
 
 from whatsapp_backend.adapters.sqlite_store.store import SqliteStore
 from whatsapp_backend.api.connections import Connections
+from whatsapp_backend.api.coverage import CoverageMap
+from whatsapp_backend.api.dashboard import Dashboard
 from whatsapp_backend.api.debts import DebtRoutes
 from whatsapp_backend.api.exports import Exports
 from whatsapp_backend.api.gaps import GapRoutes
+from whatsapp_backend.api.glances import Glances
 from whatsapp_backend.api.guard import Hosts
 from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.limits import FailureLimits
+from whatsapp_backend.api.live import Live
 from whatsapp_backend.api.metrics import Metrics
 from whatsapp_backend.api.openapi import OpenApi
 from whatsapp_backend.api.parked import ParkedRoutes
@@ -26,6 +30,7 @@ from whatsapp_backend.api.server import application
 from whatsapp_backend.api.sessions import Sessions
 from whatsapp_backend.api.signing_in import SigningIn
 from whatsapp_backend.api.staff import Staff
+from whatsapp_backend.api.status import Status
 from whatsapp_backend.api.tokens import Gate, Tokens
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.clock import Clock
@@ -74,6 +79,7 @@ class Surfaces:
     runs: Runs
     pauses: Pausing
     meters: Meters
+    glances: Glances
 
     def application(self) -> web.Application:
         """All routes behind all guards."""
@@ -82,10 +88,18 @@ class Surfaces:
             self.gate.guard(),
             refuse_while_passive(self.lead.standing, instance_id=settings.instance_id),
         ]
-        return application(self.routes(), guards=guards, hosts=hosts_of(settings))
+        status = Status(self.glances, instance_id=settings.instance_id, wall_ms=self.clock.wall_ms)
+        live = Live(glances=self.glances, status=status, clock=self.clock, again=self.gate.still)
+        routes = [*self._of_dashboard(status, live), *self._of_data()]
+        app = application([*routes, *OpenApi(routes).routes()], guards=guards, hosts=hosts_of(settings))
+        app.on_shutdown.append(live.close)
+        return app
 
-    def routes(self) -> list[Route]:
-        """All there are."""
+    def _of_dashboard(self, status: Status, live: Live) -> list[Route]:
+        coverage = CoverageMap(store=self.store, accounts=self.connector)
+        return [*Dashboard(self.connector).routes(), *status.routes(), *live.routes(), *coverage.routes()]
+
+    def _of_data(self) -> list[Route]:
         settings, store, accounts, wall_ms = self.settings, self.store, self.connector, self.clock.wall_ms
         whatsapp = WhatsApp(
             desk=accounts,
@@ -95,7 +109,7 @@ class Surfaces:
             namespace=settings.account_namespace,
             paused_until_ms=self.pauses.until_ms,
         )
-        routes = [
+        return [
             *SigningIn(self.gate).routes(),
             *Health(self.ward, instance_id=settings.instance_id, wall_ms=wall_ms).routes(),
             *Metrics(self._lookout().look).routes(),
@@ -115,7 +129,6 @@ class Surfaces:
             *ParkedRoutes(consumers=store, replayer=self.publisher, accounts=accounts).routes(),
             *HistoryPlans(store, view=accounts.view, dry_run=settings.history_sync_dry_run).routes(),
         ]
-        return [*routes, *OpenApi(routes).routes()]
 
     def _lookout(self) -> Lookout:
         return Lookout(

@@ -8,14 +8,20 @@ from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 from backend import NOW_MS, OTHER, SHOP, Backend
+from sights import sight
 
 from whatsapp_backend.api.connections import Connections
+from whatsapp_backend.api.coverage import CoverageMap
+from whatsapp_backend.api.dashboard import Dashboard
 from whatsapp_backend.api.debts import DebtRoutes
 from whatsapp_backend.api.exports import Exports
 from whatsapp_backend.api.gaps import GapRoutes
+from whatsapp_backend.api.glances import Glances
 from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.limits import FailureLimits
+from whatsapp_backend.api.live import Live
+from whatsapp_backend.api.metrics import Metrics
 from whatsapp_backend.api.openapi import OpenApi
 from whatsapp_backend.api.parked import ParkedRoutes
 from whatsapp_backend.api.passive import refuse_while_passive
@@ -26,10 +32,12 @@ from whatsapp_backend.api.server import application
 from whatsapp_backend.api.sessions import Sessions
 from whatsapp_backend.api.signing_in import SigningIn
 from whatsapp_backend.api.staff import Staff
+from whatsapp_backend.api.status import Status
 from whatsapp_backend.api.tokens import Gate, Tokens
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.api.who import who
 from whatsapp_backend.clock import Clock, SystemClock
+from whatsapp_backend.domain.sight import Sight
 from whatsapp_backend.ports import IdTokens
 from whatsapp_backend.testing.fake_clock import FakeClock
 from whatsapp_backend.testing.memory_id_tokens import MemoryIdTokens
@@ -71,7 +79,26 @@ def all_routes(backend: Backend, gate: Gate) -> list[Route]:
         *Connections(backend.desk, realtime=backend.ward.realtime).routes(),
         *Exports(accounts=backend.desk, documents=backend.documents, queries=backend.documents).routes(),
     ]
+    glances = Glances(ward=backend.ward, store=backend.store, landed=lambda: 0, clock=SystemClock())
+    status = Status(glances, instance_id="test-1", wall_ms=lambda: NOW_MS)
+    routes += [
+        *Metrics(_look).routes(),
+        *Dashboard(backend.desk).routes(),
+        *status.routes(),
+        *Live(glances=glances, status=status, clock=SystemClock(), again=gate.still).routes(),
+        *CoverageMap(store=backend.store, accounts=backend.desk).routes(),
+    ]
     return [*routes, *OpenApi(routes).routes()]
+
+
+def asked_for(app: web.Application) -> list[tuple[str, str]]:
+    """Every route's method, and a path of it."""
+    routes = [(route.method, route.resource.canonical) for route in app.router.routes() if route.method != "HEAD"]
+    return [(method, path.format(account=SHOP, thread="thread", job="J1", file="page.js")) for method, path in routes]
+
+
+async def _look() -> Sight:
+    return sight()
 
 
 def gate_of(

@@ -19,7 +19,7 @@ async def test_an_account_is_added_and_listed(api):
     assert (listed["success"], listed["count"]) == (True, 3)
     assert listed["accounts"][-1] == account
     names = {"id", "name", "phone", "status", "lastError", "passiveModeReason", "createdAt", "caughtUp"}
-    names |= {"hearing", "pausedUntil"}
+    names |= {"pausedUntil", "hearing"}
     assert account.keys() == names
 
 

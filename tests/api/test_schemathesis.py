@@ -14,10 +14,10 @@ import requests
 import schemathesis
 from aiohttp import web
 from backend import NOW_MS, SHOP, THREAD, Backend, Desk, Runs, Ward, at
+from doors import all_routes, behind_the_gate, gate_of
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
-from served import app_of
 
 from whatsapp_backend.domain.coverage import Coverage, Gap, LedgerChange, Point, Reason
 from whatsapp_backend.domain.jobs import JobState
@@ -33,7 +33,9 @@ CASES = int(os.environ.get("CASES", "5000"))
 TOKEN = "schemathesis-admin-token"
 _MOST = 30
 """So many accounts and jobs are kept: the lists must not grow with the cases."""
-_REAL = {"account": SHOP, "thread": THREAD, "job": "J1"}
+_REAL = {"account": SHOP, "thread": THREAD, "job": "J1", "file": "page.js"}
+_ENDLESS = ("/api/events",)
+"""What is streamed has no end to be waited for."""
 
 
 class FewAccounts(Desk):
@@ -91,6 +93,7 @@ class Asker:
 async def furnished():
     """A backend with some of everything."""
     desk, store, documents = FewAccounts(), MemoryStore(), MemoryDocuments()
+    desk.change(SHOP, qr="2@a,code")
     backend = Backend(desk, Ward(desk), ScriptedBridge(), Asker(), documents, FewJobs(desk), store)
     for number in range(3):
         backend.runs.put(f"J{number}", created_at_ms=NOW_MS + number, state=JobState.DONE)
@@ -131,7 +134,10 @@ def served():
 
     async def serve():
         done = found["done"] = asyncio.Event()
-        runner = web.AppRunner(app_of(await furnished(), TOKEN), access_log=None)
+        backend = await furnished()
+        gate = gate_of(backend, admin=TOKEN)
+        routes = [route for route in all_routes(backend, gate) if route.path not in _ENDLESS]
+        runner = web.AppRunner(behind_the_gate(routes, gate, backend), access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

@@ -28,7 +28,7 @@ class Metrics:
     def routes(self) -> list[Route]:
         """To be added to the application."""
         text = {200: {"type": "string"}}
-        return [get("/metrics", self.metrics, Access.WATCHER, answers=text)]
+        return [get("/metrics", self.metrics, Access.WATCHER, answers=text, types=("text/plain",))]
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """Everything operators watch, for Prometheus."""

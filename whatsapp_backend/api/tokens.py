@@ -19,9 +19,9 @@ from whatsapp_backend.api.limits import FailureLimits
 from whatsapp_backend.api.routes import ROUTES, Access
 from whatsapp_backend.api.sessions import Holder, Sessions
 from whatsapp_backend.api.staff import Staff
-from whatsapp_backend.api.who import WHO, Role, Who
+from whatsapp_backend.api.who import WHO, Role, Who, who
 from whatsapp_backend.domain.people import Identity
-from whatsapp_backend.errors import TokenRefused
+from whatsapp_backend.errors import AuthUnavailable, TokenRefused
 from whatsapp_backend.ports import IdTokens
 
 log = structlog.get_logger()
@@ -98,6 +98,15 @@ class Gate:
         if known is None:
             return _wrong(request, access)
         return known if isinstance(known, web.Response) else await self._admitted(request, access, known)
+
+    async def still(self, request: web.Request) -> Who | None:
+        """Who the sender of a request is now that was let through to a route of staff; None where he is nobody any
+        more. While nobody can tell he is who he was."""
+        try:
+            sender = await self._judge(request, Access.STAFF)
+        except AuthUnavailable:
+            return who(request)
+        return sender if isinstance(sender, Who) else None
 
     async def known(self, request: web.Request, token: str) -> Holder | web.Response | None:
         """Whose token this is; None where it is nobody's; a refusal where its sender has tried too often.

@@ -18,10 +18,14 @@ _ONE_FOR_ALL = frozenset({"status@broadcast"})
 
 def redact_phone(phone: str, key: bytes) -> str:
     """The country prefix, the last two digits and a keyed hash: `+1…11#5f3a9c02`."""
-    digits = "".join(c for c in phone if c.isascii() and c.isdigit())
-    mark = _mark(digits or phone, key)
+    return f"{masked_phone(phone)}#{_mark(_digits(phone) or phone, key)}"
+
+
+def masked_phone(phone: str) -> str:
+    """The country prefix and the last two digits: `+1…11`. For people, who know which number they mean."""
+    digits = _digits(phone)
     # A short number would be all but given away by three digits of it.
-    return f"+{_country(digits)}…{digits[-2:]}#{mark}" if len(digits) >= _SHORTEST_SHOWN else f"…#{mark}"
+    return f"+{_country(digits)}…{digits[-2:]}" if len(digits) >= _SHORTEST_SHOWN else "…"
 
 
 def redact_jid(jid: str, key: bytes) -> str:
@@ -43,6 +47,10 @@ def mask_account(account: str) -> str:
     if own := _OUR_ACCOUNT.fullmatch(account):
         return f"{own[1]}…"
     return f"{account[:_SHOWN_ACCOUNT]}..." if len(account) > _LONGER_THAN_MASKED else account
+
+
+def _digits(phone: str) -> str:
+    return "".join(c for c in phone if c.isascii() and c.isdigit())
 
 
 def _known(domain: str, key: bytes) -> str:

@@ -24,6 +24,7 @@ from whatsapp_backend.testing.memory_holding import MemoryHolding, fitting
 from whatsapp_backend.testing.memory_jobs import MemoryJobs
 from whatsapp_backend.testing.memory_ledger import MemoryLedger
 from whatsapp_backend.testing.memory_mirror import MemoryMirror
+from whatsapp_backend.testing.memory_overview import MemoryOverview
 from whatsapp_backend.testing.memory_pauses import MemoryPauses
 from whatsapp_backend.testing.piles import piles
 
@@ -41,7 +42,7 @@ class _Notice:
         self.parked = False
 
 
-class MemoryStore(MemoryJobs, MemoryPauses, MemoryLedger, MemoryHolding, MemoryMirror):
+class MemoryStore(MemoryOverview, MemoryJobs, MemoryPauses, MemoryLedger, MemoryHolding, MemoryMirror):
     """What is written while `unwell` is set raises StoreUnwell with that reason; reads go on."""
 
     def __init__(self) -> None:

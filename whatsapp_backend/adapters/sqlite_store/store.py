@@ -24,6 +24,7 @@ from whatsapp_backend.adapters.sqlite_store import (
     ledger_writes,
     mirror,
     notices,
+    overview,
     pauses,
     pruning,
     repairs,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         StoreStats,
     )
     from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
+    from whatsapp_backend.domain.overview import Activity, Tally
     from whatsapp_backend.domain.pages import DebtPlace, GapPlace, JobPlace
     from whatsapp_backend.domain.repairs import Rotation
     from whatsapp_backend.domain.surveys import Survey
@@ -264,6 +266,17 @@ class SqliteStore:
     async def record(self, change: LedgerChange) -> None:
         """See the port."""
         await self._writer.submit(partial(ledger_writes.record, change=change), writes=True)
+
+    # Overview
+
+    async def tallies(self) -> dict[str, Tally]:
+        """See the port."""
+        return await self._reader.submit(overview.tallies)
+
+    async def active_threads(self, account: str, *, limit: int, below: Activity | None = None) -> list[Activity]:
+        """See the port."""
+        run = partial(overview.active_threads, account=account, limit=limit, below=below)
+        return await self._reader.submit(run)
 
     # Jobs
 
