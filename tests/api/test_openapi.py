@@ -1,10 +1,18 @@
 """`/openapi.json` is true: all routes and no others, in a form that validates."""
 
+import dataclasses
+import re
+from pathlib import Path
+from unittest.mock import Mock
+
 import jsonschema_rs
 import pytest
 from backend import SHOP
 
 from whatsapp_backend.api.routes import ROUTES, Access
+from whatsapp_backend.surfaces import Surfaces
+
+PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
 WELL_FORMED = {
     "type": "object",
@@ -82,3 +90,17 @@ async def test_every_route_says_what_it_answers(api):
     for route in api.app[ROUTES].values():
         if route.path != "/openapi.json":
             assert route.answers[200] != {"type": "object"}, route.path
+
+
+async def test_the_page_for_people_names_the_same_routes(api):
+    rows = re.findall(r"^\| `([A-Z]+) (\S+)` \| (\w+) \|", PAGE.read_text(), re.MULTILINE)
+    assert len(set(rows)) == len(rows)
+    assert set(rows) == {(route.method, route.path, route.access) for route in api.app[ROUTES].values()}
+
+
+def test_the_daemon_serves_the_routes_that_are_tested_here(api):
+    daemon = Surfaces(**{part.name: Mock() for part in dataclasses.fields(Surfaces)})
+    served = {(route.method, route.path, route.access) for route in daemon.routes()}
+    tested = {(route.method, route.path, route.access) for route in api.app[ROUTES].values()}
+    assert tested - served == {("GET", "/openapi.json", Access.ANYBODY)}
+    assert served <= tested
