@@ -46,7 +46,7 @@ from whatsapp_backend.flows.runs import Runs
 from whatsapp_backend.policies import is_quiet_now, run_policies, run_ticks
 from whatsapp_backend.settings import Settings
 from whatsapp_backend.stopping import at_most
-from whatsapp_backend.surfaces import Surfaces
+from whatsapp_backend.surfaces import Surfaces, gate_of
 from whatsapp_backend.ward import DaemonWard
 
 log = structlog.get_logger()
@@ -293,6 +293,7 @@ class Daemon:
         settings = self._settings
         surfaces = Surfaces(
             settings=settings,
+            gate=gate_of(settings, self._documents, self._clock),
             clock=self._clock,
             store=self.store,
             database=self._documents,

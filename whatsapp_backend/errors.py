@@ -82,6 +82,14 @@ class LeaseLost(WhatsAppBackendError):
     """The account, or its lock, is ours no more: another has it, or Firestore did not confirm it in time."""
 
 
+class TokenRefused(WhatsAppBackendError):
+    """This token is nobody's."""
+
+
+class AuthUnavailable(WhatsAppBackendError):
+    """Who asks cannot be found out at the moment: try again soon."""
+
+
 class AccountUnknown(OperatorMustAct):
     """No such account: GET /api/whatsapp/accounts lists them."""
 

@@ -23,6 +23,7 @@ from whatsapp_backend.domain.journal import Commit, DeclaredAccount, Entry, Open
 from whatsapp_backend.domain.leases import Heartbeat, Instance, RunLock, Sighting, Term
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
 from whatsapp_backend.domain.overview import Activity, Tally
+from whatsapp_backend.domain.people import Identity
 from whatsapp_backend.domain.repairs import Rotation
 from whatsapp_backend.domain.surveys import Survey
 from whatsapp_backend.domain.writes import Document, Outcome, Write
@@ -321,6 +322,13 @@ class RunLocks(Protocol):
 
 class Leases(LeaseStore, RunLocks, Protocol):
     """Both, as one store has them."""
+
+
+class IdTokens(Protocol):
+    """Who signed in with Firebase."""
+
+    async def verify(self, token: str) -> Identity:
+        """Whose ID token this is. Raises TokenRefused, and AuthUnavailable where that cannot be known now."""
 
 
 class Gateway(Protocol):

@@ -10,16 +10,21 @@ from whatsapp_backend.adapters.sqlite_store.store import SqliteStore
 from whatsapp_backend.api.coverage import CoverageMap
 from whatsapp_backend.api.dashboard import Dashboard
 from whatsapp_backend.api.gaps import GapRoutes
+from whatsapp_backend.api.guard import Hosts
 from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.history_plan import HistoryPlans
+from whatsapp_backend.api.limits import FailureLimits
 from whatsapp_backend.api.live import Live
 from whatsapp_backend.api.lookout import Lookout
 from whatsapp_backend.api.passive import refuse_while_passive
 from whatsapp_backend.api.routes import Route
 from whatsapp_backend.api.runs import RunRoutes
 from whatsapp_backend.api.server import application
+from whatsapp_backend.api.sessions import Sessions
+from whatsapp_backend.api.signing_in import SigningIn
+from whatsapp_backend.api.staff import Staff
 from whatsapp_backend.api.status import Status
-from whatsapp_backend.api.tokens import admins_only
+from whatsapp_backend.api.tokens import Gate, Tokens
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.database import Documents
@@ -32,11 +37,27 @@ from whatsapp_backend.settings import Settings
 from whatsapp_backend.ward import DaemonWard
 
 
+def gate_of(settings: Settings, database: Documents, clock: Clock) -> Gate:
+    """The door with the tokens of the settings."""
+    return Gate(
+        tokens=Tokens(admin=settings.admin_token, obs=settings.obs_token, id_tokens=database.id_tokens),
+        staff=Staff(database.store, clock),
+        sessions=Sessions(clock),
+        limits=FailureLimits(clock),
+    )
+
+
+def hosts_of(settings: Settings) -> Hosts:
+    """The names by which the settings let the daemon be asked."""
+    return Hosts.of(bind_host=settings.bind_host, allowed=settings.allowed_hosts)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surfaces:
     """What the API is made of."""
 
     settings: Settings
+    gate: Gate
     clock: Clock
     store: SqliteStore
     database: Documents
@@ -52,12 +73,12 @@ class Surfaces:
         """All routes behind all guards."""
         settings = self.settings
         guards = [
+            self.gate.guard(),
             refuse_while_passive(self.lead.standing, instance_id=settings.instance_id),
-            admins_only(settings.admin_token),
         ]
         status = Status(self.lookout, instance_id=settings.instance_id, wall_ms=self.clock.wall_ms)
-        live = Live(lookout=self.lookout, status=status, clock=self.clock)
-        app = application([*self._of_dashboard(status, live), *self.routes()], guards=guards)
+        live = Live(lookout=self.lookout, status=status, clock=self.clock, again=self.gate.again)
+        app = application([*self._of_dashboard(status, live), *self.routes()], guards=guards, hosts=hosts_of(settings))
         app.on_shutdown.append(live.close)
         return app
 
@@ -76,6 +97,7 @@ class Surfaces:
             namespace=settings.account_namespace,
         )
         return [
+            *SigningIn(self.gate).routes(),
             *Health(self.ward, instance_id=settings.instance_id, wall_ms=wall_ms).routes(),
             *whatsapp.routes(),
             *RunRoutes(runs=self.runs, jobs=store, accounts=accounts, wall_ms=wall_ms).routes(),

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import pytest
 from aiohttp.test_utils import TestClient
-from backend import NOW_MS, Backend, Desk, Runs, Ward
+from backend import Backend, Desk, Runs, Ward
+from doors import Doors, all_routes, behind_the_gate, gate_of
 
-from whatsapp_backend.api.gaps import GapRoutes
-from whatsapp_backend.api.health import Health
-from whatsapp_backend.api.history_plan import HistoryPlans
-from whatsapp_backend.api.passive import refuse_while_passive
-from whatsapp_backend.api.runs import RunRoutes
-from whatsapp_backend.api.server import application
-from whatsapp_backend.api.tokens import admins_only
-from whatsapp_backend.api.whatsapp import WhatsApp
+from whatsapp_backend.api.tokens import Gate
 from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.testing.memory_documents import MemoryDocuments
@@ -36,19 +30,32 @@ def admin_token() -> str | None:
 
 
 @pytest.fixture
-async def api(backend: Backend, admin_token: str | None, aiohttp_client) -> TestClient:
+def obs_token() -> str | None:
+    """As `admin_token`."""
+    return None
+
+
+@pytest.fixture
+def gate(backend: Backend, admin_token: str | None, obs_token: str | None) -> Gate:
+    """The door, with the tokens of this test."""
+    return gate_of(backend, admin=admin_token, obs=obs_token)
+
+
+@pytest.fixture
+async def api(backend: Backend, gate: Gate, aiohttp_client) -> TestClient:
     """A client of the API."""
-    health = Health(backend.ward, instance_id="test-1", wall_ms=lambda: NOW_MS)
-    whatsapp = WhatsApp(
-        desk=backend.desk,
-        asker=backend.asker,
-        documents=backend.documents,
-        queries=backend.documents,
-        namespace="test",
-    )
-    only_active = refuse_while_passive(backend.ward.standing, instance_id="test-1")
-    runs = RunRoutes(runs=backend.runs, jobs=backend.runs, accounts=backend.desk, wall_ms=lambda: NOW_MS)
-    gaps = GapRoutes(ledger=backend.store, accounts=backend.desk, distrust=backend, wall_ms=lambda: NOW_MS)
-    plans = HistoryPlans(backend.store, view=backend.desk.view, dry_run=True)
-    routes = [*health.routes(), *whatsapp.routes(), *plans.routes(), *runs.routes(), *gaps.routes()]
-    return await aiohttp_client(application(routes, guards=[only_active, admins_only(admin_token)]))
+    return await aiohttp_client(behind_the_gate(all_routes(backend, gate), gate, backend))
+
+
+@pytest.fixture
+async def doors(backend: Backend) -> Doors:
+    """A door with every kind of token, and everybody before it."""
+    doors = Doors(backend)
+    await doors.stock()
+    return doors
+
+
+@pytest.fixture
+async def real_door(doors: Doors, aiohttp_client) -> TestClient:
+    """That door, before the routes as they are."""
+    return await aiohttp_client(behind_the_gate(all_routes(doors.backend, doors.gate), doors.gate, doors.backend))

@@ -29,6 +29,9 @@ ROUTES = [
     ("GET", f"/api/whatsapp/gaps/{SHOP}"),
     ("GET", f"/api/whatsapp/gaps/{SHOP}/thread"),
     ("POST", f"/api/whatsapp/gaps/{SHOP}/thread/reset"),
+    ("GET", "/api/session"),
+    ("POST", "/api/session"),
+    ("DELETE", "/api/session"),
 ]
 
 
@@ -100,7 +103,8 @@ async def test_pages_from_elsewhere_may_use_no_method_of_any_route(api, method, 
         "null",
         "http://evil.example",
         "http://localhost:8080",
-        "https://127.0.0.1:8080",
+        "https://127.0.0.1:8081",
+        "ftp://127.0.0.1:8080",
         "http://127.0.0.1:8081",
         "http://127.0.0.1",
         "http://user@127.0.0.1:8080",
@@ -115,8 +119,9 @@ async def test_another_origin_than_our_own_is_refused(api, origin):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080", "localhost"])
-async def test_our_own_page_may_ask(api, host):
-    headers = {"Host": host, "Origin": f"http://{host}"}
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_our_own_page_may_ask_also_where_a_proxy_before_us_speaks_tls(api, host, scheme):
+    headers = {"Host": host, "Origin": f"{scheme}://{host}"}
     assert (await api.post(f"/api/whatsapp/regenerate-qr/{SHOP}", headers=headers)).status == 200
 
 

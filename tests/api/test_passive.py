@@ -11,7 +11,8 @@ from whatsapp_backend.domain.leases import Mode, Standing
 
 HELD = Standing(mode=Mode.PASSIVE, reason="instance server-2 owns every account", held_by="server-2")
 CUT_OFF = Standing(mode=Mode.PASSIVE, reason="Firestore does not answer for leases")
-CHANGING = [(method, path) for method, path in ROUTES if method != "GET"]
+SIGNING_IN = "/api/session"
+CHANGING = [(method, path) for method, path in ROUTES if method != "GET" and path != SIGNING_IN]
 
 
 @pytest.mark.parametrize("standing", [HELD, CUT_OFF])
@@ -49,6 +50,12 @@ async def test_what_only_reads_is_answered(api, backend):
     await backend.put(f"threads/{THREAD}", accountId=SHOP)
     for path in ("accounts", f"qr/{SHOP}", f"threads/{SHOP}", f"messages/{SHOP}/{THREAD}"):
         assert (await api.get(f"/api/whatsapp/{path}")).status == 200
+
+
+async def test_whoever_looks_after_it_may_sign_in_and_out(api, backend):
+    backend.ward.stands = HELD
+    assert (await api.post(SIGNING_IN, json={"token": "any"})).status == 200
+    assert (await api.delete(SIGNING_IN)).status == 200
 
 
 async def test_what_does_not_exist_does_not_exist(api, backend):

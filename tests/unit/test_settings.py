@@ -196,7 +196,7 @@ def test_the_error_text_lists_every_problem_and_blames_the_operator():
     assert text.startswith("2 settings are wrong")
     assert "PORT is 'x'" in text
     assert "BIND_HOST is '0.0.0.0'" in text
-    assert "tokens" in text
+    assert "ADMIN_TOKEN" in text
 
 
 @pytest.mark.parametrize("number", ["1e3", "12.5", "0x10", "١٢", "1_000", "300s", "99999999999999999999"])
@@ -309,16 +309,6 @@ def test_another_server_may_be_on_this_machine(url):
 )
 def test_another_server_may_be_nowhere_else(url):
     assert "WHATSAPP_WEB_URL" in problems({"WHATSAPP_WEB_URL": url})
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
-def test_loopback_addresses_are_bound(host):
-    assert load(HOME | {"BIND_HOST": host}).bind_host == host
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.2", "example.com"])
-def test_other_addresses_are_refused_even_with_a_token(host):
-    assert "BIND_HOST" in problems({"BIND_HOST": host, "ADMIN_TOKEN": "a-long-enough-token"})
 
 
 def test_serve_needs_credentials_or_to_be_told_to_stay_local(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,10 +40,12 @@ class AskedRun:
 
 async def json_object(request: web.Request) -> dict[str, Any]:
     """The body. orjson, unlike json, refuses NaN and lone surrogates, which nothing behind us could keep."""
+    text = await request.read()
     try:
-        body = orjson.loads(await request.read())
-    except ValueError as error:
-        raise web.HTTPBadRequest(text="the body must be JSON") from error
+        body = orjson.loads(text)
+        json.loads(text, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError) as error:
+        raise web.HTTPBadRequest(text="the body must be JSON, no name twice in one object") from error
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(text="the body must be a JSON object")
     return body
@@ -112,6 +115,13 @@ def limit_of(request: web.Request, *, orders: tuple[str, ...] = (), default: int
     if not (re.fullmatch("[0-9]{1,5}", limit) and int(limit) in _LIMITS):
         raise web.HTTPBadRequest(text=f"limit must be a whole number from {_LIMITS[0]} to {_LIMITS[-1]}")
     return int(limit)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object with these. Of a name that comes twice a proxy may look at the one and we at the other."""
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError
+    return dict(pairs)
 
 
 def _moment(name: str, text: Any, now_ms: int, *, default: str = "") -> int:

@@ -1,4 +1,4 @@
-"""Who may ask: loopback names only, until there are tokens. Stops pages in a browser from reaching the daemon.
+"""By which names the daemon is asked, and the one shape of every refusal. Keeps other sites' pages out.
 
 A page of another site can make a browser send requests here, and by DNS rebinding it can make its own name mean this
 machine. The browser tells both: the first by `Origin`, the second by `Host`.
@@ -9,14 +9,17 @@ from __future__ import annotations
 import ipaddress
 import re
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Self
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from whatsapp_backend.errors import (
     AccountUnknown,
+    AuthUnavailable,
     BridgeGone,
     Busy,
     DocumentsUnavailable,
@@ -36,34 +39,69 @@ _UNAVAILABLE = {
     DocumentsUnavailable: "firestore_unavailable",
     StoreUnwell: "store_unwell",
     BridgeGone: "bridge_down",
+    AuthUnavailable: "auth_unavailable",
 }
 _SAFE = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosts:
+    """The names by which the daemon may be asked. Those of this machine are always among them.
+
+    `any_address`: also every literal address, of which none can be rebound. Ports do not matter: a tunnel or a
+    container may change them.
+    """
+
+    names: frozenset[str] = frozenset()
+    any_address: bool = False
+
+    @classmethod
+    def of(cls, *, bind_host: str, allowed: Iterable[str]) -> Self:
+        """Those of a daemon that listens here, and these."""
+        return cls(names=frozenset(name.lower() for name in allowed), any_address=not is_ours(_written(bind_host)))
+
+    def knows(self, authority: str) -> bool:
+        """Whether `host:port` says this daemon."""
+        found = _AUTHORITY.fullmatch(authority)
+        if not found:
+            return False
+        host = (found[1] or found[2]).lower()
+        if host == "localhost" or (host in self.names and not found[1]):
+            return True
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return self.any_address or address.is_loopback
+
+
+LOOPBACK = Hosts()
+
+
 def is_ours(authority: str) -> bool:
-    """Whether `host:port` says this machine. A literal address cannot be rebound, and a tunnel may change the port."""
-    found = _AUTHORITY.fullmatch(authority)
-    if not found:
-        return False
-    host = found[1] or found[2]
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    """Whether `host:port` says this machine, whatever else the daemon is called."""
+    return LOOPBACK.knows(authority)
 
 
-@web.middleware
-async def loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse a Host that is not ours, and an Origin that is not this page's own."""
-    hosts = request.headers.getall("Host", [])
-    if len(hosts) != 1 or not is_ours(hosts[0]):
-        return failure(request, 403, "forbidden_host", "ask by 127.0.0.1 or localhost")
-    own = f"http://{hosts[0].lower()}"
-    if any(origin.lower() != own for origin in request.headers.getall("Origin", [])):
-        return failure(request, 403, "forbidden_origin", "a page from elsewhere may not use this API")
-    return await handler(request)
+def _written(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def asked_by_name(hosts: Hosts) -> Middleware:
+    """A middleware that refuses a Host that is not ours, and an Origin that is not this page's own."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        names = request.headers.getall("Host", [])
+        if len(names) != 1 or not hosts.knows(names[0]):
+            message = "ask by 127.0.0.1 or localhost, or by a name in ALLOWED_HOSTS"
+            return failure(request, 403, "forbidden_host", message)
+        own = {f"{scheme}://{names[0].lower()}" for scheme in ("http", "https")}  # TLS may end at a proxy before us
+        if any(origin.lower() not in own for origin in request.headers.getall("Origin", [])):
+            return failure(request, 403, "forbidden_origin", "a page from elsewhere may not use this API")
+        return await handler(request)
+
+    return check
 
 
 @web.middleware

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from whatsapp_backend.api.guard import Handler, failure_fields
+from whatsapp_backend.api.routes import ROUTES
 from whatsapp_backend.domain.leases import Mode, Standing
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -20,7 +21,9 @@ def refuse_while_passive(standing: Callable[[], Standing], *, instance_id: str) 
     async def refusing(request: web.Request, handler: Handler) -> web.StreamResponse:
         now = standing()
         known = request.match_info.http_exception is None
-        if now.mode is Mode.PASSIVE and known and request.method not in _READING:
+        route = request.app[ROUTES].get(request.match_info.route)
+        harmless = request.method in _READING or (route is not None and route.while_passive)
+        if now.mode is Mode.PASSIVE and known and not harmless:
             return refusal(request, now, instance_id=instance_id)
         return await handler(request)
 

@@ -11,13 +11,16 @@ from whatsapp_backend.api.bodies import NAME, PHONE, history_request, json_objec
 from whatsapp_backend.api.guard import failure, request_id
 from whatsapp_backend.api.pages import PAGE_HEADERS, qr_page
 from whatsapp_backend.api.routes import Route, get, post
+from whatsapp_backend.api.tokens import admin_only
 from whatsapp_backend.api.values import iso, shown
+from whatsapp_backend.api.who import who
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.moments import at_ms
 from whatsapp_backend.errors import CommandFailed, CommandTimedOut
 from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.ports import DocumentQueries, DocumentStore
 from whatsapp_backend.rules.document_ids import is_document_id, thread_path
+from whatsapp_backend.rules.identity import account_id
 
 _THREAD_ORDERS = ("lastMessageAt",)
 _MESSAGE_ORDERS = ("createdAt", "tsClient")
@@ -72,7 +75,7 @@ class WhatsApp:
 
     async def accounts(self, request: web.Request) -> web.Response:
         """All accounts, without their pairing secrets."""
-        accounts = [_account(view) for view in self._desk.views()]
+        accounts = [_account(view) for view in self._desk.views() if who(request).may_see(view.account)]
         answer = {"success": True, "accounts": accounts, "count": len(accounts), "requestId": request_id(request)}
         return web.json_response(answer)
 
@@ -85,6 +88,8 @@ class WhatsApp:
         if not PHONE.fullmatch(phone):
             return failure(request, 400, "bad_phone", "`phone` must be digits with the country code, as +15550001111")
         try:
+            if not who(request).may_see(account_id(phone, self._namespace)):
+                return admin_only(request)
             view = await self._desk.add(phone=phone, name=name.strip(), namespace=self._namespace)
         except ValueError as error:
             return failure(request, 400, "bad_phone", f"`phone` is {error}")

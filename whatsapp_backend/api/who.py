@@ -19,14 +19,15 @@ class Role(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
-    """Somebody. `hidden` are the accounts that he must not know of: those for admins only."""
+    """Somebody. `hidden` are the accounts that he must not know of: those for admins only; `blind`: all of them."""
 
     role: Role
     hidden: frozenset[str] = frozenset()
+    blind: bool = False
 
     def may_see(self, account: str) -> bool:
         """Whether this account is any of his business."""
-        return account not in self.hidden
+        return not self.blind and account not in self.hidden
 
 
 WHO = web.RequestKey("who", Who)

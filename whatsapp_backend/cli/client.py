@@ -15,6 +15,8 @@ from whatsapp_backend.api.guard import is_ours
 from whatsapp_backend.errors import DaemonRefused, DaemonSilent
 from whatsapp_backend.settings import Settings
 
+_ABOUT_TOKENS = frozenset({"missing_auth_token", "unauthorized", "forbidden"})
+_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- where it listens, we ask on this machine
 _PATIENCE = aiohttp.ClientTimeout(total=30, connect=5)
 
 
@@ -54,9 +56,16 @@ class Daemon:
         answer = _object(text)
         if answer is None:
             raise DaemonSilent(f"what answers at {self._url} is no whatsapp-backend (HTTP {status})")
+        if answer.get("error") in _ABOUT_TOKENS:
+            answer = {**answer, "message": f"{answer.get('message', '')}. {self._about_token()}"}
         if not answer.get("success"):
             raise DaemonRefused(status, answer)
         return answer
+
+    def _about_token(self) -> str:
+        if "Authorization" in self._session.headers:
+            return f"ADMIN_TOKEN of this command's settings was sent, and is not that of the daemon at {self._url}"
+        return "ADMIN_TOKEN is not set for this command: set it as it is for the daemon, or name its file by --env-file"
 
 
 def address(settings: Settings, url: str | None) -> URL:
@@ -64,7 +73,8 @@ def address(settings: Settings, url: str | None) -> URL:
     if url is None:
         if not settings.port:
             raise ValueError("PORT is 0, so the daemon listens on any port: look for `listening` in its log")
-        return URL.build(scheme="http", host=settings.bind_host, port=settings.port)
+        host = _EVERY_ADDRESS.get(settings.bind_host, settings.bind_host)
+        return URL.build(scheme="http", host=host, port=settings.port)
     named = URL(url)
     if named.scheme not in ("http", "https") or not named.host or named.path.strip("/") or named.query_string:
         raise ValueError("must be as http://127.0.0.1:8080")

@@ -22,6 +22,7 @@ from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.database import LOCAL_PROJECT, firestore
 from whatsapp_backend.errors import AddressInUse, StateInUse
 from whatsapp_backend.settings import Settings
+from whatsapp_backend.surfaces import hosts_of
 
 log = structlog.get_logger()
 
@@ -136,7 +137,8 @@ async def _standing_by(settings: Settings, standby: Standby) -> AsyncIterator[Se
     """Answer in the daemon's place; gives the settings with the port that it listens on."""
     routes = standby.routes(instance_id=settings.instance_id, clock=_clock)
     try:
-        async with serving(application(routes), host=settings.bind_host, port=settings.port) as port:
+        app = application(routes, hosts=hosts_of(settings))
+        async with serving(app, host=settings.bind_host, port=settings.port) as port:
             _listening(settings, port, standby=True)
             log.info("standing_by", holder=standby.holder, state_dir=str(settings.state_dir))
             yield replace(settings, port=port)

@@ -1,4 +1,4 @@
-"""How much is journaled and landed a minute: the two positions, looked at every five seconds, for the last ten minutes."""
+"""How much is journaled and landed a minute: two positions, looked at every five seconds, kept for ten minutes."""
 
 from __future__ import annotations
 

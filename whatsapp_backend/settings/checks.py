@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from whatsapp_backend.settings.kinds import is_loopback
 from whatsapp_backend.settings.problems import Problem
 
+_SHORTEST_TOKEN = 16
 _LOCAL = "FIRESTORE_LOCAL=true (or --local-firestore)"
 
 
@@ -27,12 +29,37 @@ def relations(values: Mapping[str, Any]) -> Iterator[Problem]:
             wanted=f"must be at least twice INSTANCE_HEARTBEAT_MS ({heartbeat_s * 1000:.0f}), or one that is late "
             "costs every account",
         )
+    yield from _doors(values)
+
+
+def _doors(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Who can reach the API must need a token, and a good one."""
+    unknown = object()  # it has a problem of its own
+    admin, obs = values.get("admin_token", unknown), values.get("obs_token", unknown)
+    bound, names = values.get("bind_host") or "localhost", values.get("allowed_hosts") or ()
+    reached = [
+        *([("BIND_HOST", bound)] if not is_loopback(bound) else []),
+        *([("ALLOWED_HOSTS", ",".join(names))] if names else []),
+    ]
+    if admin is None:
+        for name, value in reached:
+            wanted = "lets others than the users of this machine reach the API: set ADMIN_TOKEN, too"
+            yield Problem(variable=name, value=value, wanted=wanted)
+    elif admin is not unknown and reached and len(admin) < _SHORTEST_TOKEN:
+        wanted = f"must have at least {_SHORTEST_TOKEN} characters where {reached[0][0]} lets others reach the API"
+        yield Problem(variable="ADMIN_TOKEN", value=None, wanted=wanted)
+    if isinstance(admin, str) and admin == obs:
+        wanted = "must be another one than ADMIN_TOKEN, or whoever watches may do everything"
+        yield Problem(variable="OBS_TOKEN", value=None, wanted=wanted)
 
 
 def remarks(values: Mapping[str, Any]) -> Iterator[str]:
     """What is as it was asked for, and should not be forgotten."""
     if values["history_sync_dry_run"]:
         yield "WHATSAPP_HISTORY_SYNC_DRY_RUN is on: no history is written, also none that would close a gap"
+    for name in ("admin_token", "obs_token"):
+        if values[name] and len(values[name]) < _SHORTEST_TOKEN:
+            yield f"{name.upper()} is short: {_SHORTEST_TOKEN} characters, chosen at random, are not found by trying"
 
 
 def serving(values: Mapping[str, Any]) -> Iterator[Problem]:

@@ -13,6 +13,9 @@ _ON = frozenset({"1", "true", "yes", "on"})
 _OFF = frozenset({"0", "false", "no", "off"})
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
 _TIME = "((?:[01][0-9]|2[0-3]):[0-5][0-9])"
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_LONGEST_HOST = 253
 _HOURS = re.compile(f"{_TIME}-{_TIME}")
 
 
@@ -133,16 +136,30 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class LoopbackHost:
-    """An address of this machine only."""
+class Address:
+    """An address of this machine."""
 
-    allowed = "127.0.0.1, ::1 or localhost: the API checks no tokens yet, so no other machine may reach it"
+    allowed = "an IP address of this machine, or localhost"
 
     def parse(self, text: str) -> str:
         """The address."""
-        if not is_loopback(text):
-            raise ValueError(text)
+        if text != "localhost":
+            ipaddress.ip_address(text if "%" not in text else "")
         return text
+
+
+@dataclass(frozen=True, slots=True)
+class HostNames:
+    """Names of hosts."""
+
+    allowed = "host names with commas between, as inbox.example.com, without ports"
+
+    def parse(self, text: str) -> tuple[str, ...]:
+        """The names, in small letters."""
+        names = tuple(name.strip().lower() for name in text.split(","))
+        if not all(_HOST_NAME.fullmatch(name) and len(name) <= _LONGEST_HOST for name in names):
+            raise ValueError(text)
+        return names
 
 
 @dataclass(frozen=True, slots=True)

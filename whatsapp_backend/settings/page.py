@@ -51,7 +51,7 @@ def _row(variable: Variable) -> str:
 
 def _default(variable: Variable) -> str:
     match variable.default:
-        case None:
+        case None | ():
             return variable.shown_default or "not set"
         case bool(on):
             return "on" if on else "off"

@@ -7,13 +7,13 @@ from whatsapp_backend.settings.kinds import (
     File,
     Folder,
     LoopbackAddress,
-    LoopbackHost,
     LoopbackUrl,
     Switch,
     Text,
     Whole,
 )
 from whatsapp_backend.settings.requests import REQUESTS
+from whatsapp_backend.settings.surfaces import SURFACES
 from whatsapp_backend.settings.variables import Variable, row
 
 _DAY_S = 86_400
@@ -35,20 +35,9 @@ def _clamped(high: int) -> Whole:
     return Whole(low=1, high=high, clamp=True)
 
 
-_TOKEN = Text(pattern=r"[!-~]{1,512}", allowed="printable characters without spaces")
 _PROJECT = Text(pattern=r"[a-z][a-z0-9-]{3,61}[a-z0-9]", allowed="a project id, as demo-inbox")
 
 PROCESS: tuple[Variable, ...] = (
-    row("port", "PORT", Whole(low=0, high=65535), "Port of the HTTP API; 0 takes any free one.", default=8080),
-    row("bind_host", "BIND_HOST", LoopbackHost(), "Address the API listens on.", default="127.0.0.1"),
-    row(
-        "admin_token",
-        "ADMIN_TOKEN",
-        _TOKEN,
-        "Bearer token of the admin routes, which ask for none as long as it is not set.",
-        secret=True,
-    ),
-    row("obs_token", "OBS_TOKEN", _TOKEN, "Token of the observability routes.", secret=True, used=False),
     row(
         "state_dir",
         "STATE_DIR",
@@ -358,6 +347,7 @@ REPAIR: tuple[Variable, ...] = (
 )
 
 SECTIONS: dict[str, tuple[Variable, ...]] = {
+    "The API": SURFACES,
     "Process": PROCESS,
     "Firestore": FIRESTORE,
     "WhatsApp and the journal": WHATSAPP,

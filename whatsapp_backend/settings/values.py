@@ -12,6 +12,7 @@ class Settings:
 
     port: int
     bind_host: str
+    allowed_hosts: tuple[str, ...]
     admin_token: str | None = field(repr=False)
     obs_token: str | None = field(repr=False)
     state_dir: Path
