@@ -9,10 +9,14 @@ from dataclasses import dataclass, field, replace
 from aiohttp import web
 from backend import NOW_MS, OTHER, SHOP, Backend
 
+from whatsapp_backend.api.coverage import CoverageMap
+from whatsapp_backend.api.dashboard import Dashboard
 from whatsapp_backend.api.gaps import GapRoutes
 from whatsapp_backend.api.health import Health
 from whatsapp_backend.api.history_plan import HistoryPlans
 from whatsapp_backend.api.limits import FailureLimits
+from whatsapp_backend.api.live import Live
+from whatsapp_backend.api.lookout import Lookout
 from whatsapp_backend.api.passive import refuse_while_passive
 from whatsapp_backend.api.routes import Route
 from whatsapp_backend.api.runs import RunRoutes
@@ -20,6 +24,7 @@ from whatsapp_backend.api.server import application
 from whatsapp_backend.api.sessions import Sessions
 from whatsapp_backend.api.signing_in import SigningIn
 from whatsapp_backend.api.staff import Staff
+from whatsapp_backend.api.status import Status
 from whatsapp_backend.api.tokens import Gate, Tokens
 from whatsapp_backend.api.whatsapp import WhatsApp
 from whatsapp_backend.api.who import who
@@ -44,7 +49,14 @@ def all_routes(backend: Backend, gate: Gate) -> list[Route]:
         queries=backend.documents,
         namespace="test",
     )
+    clock = SystemClock()
+    lookout = Lookout(ward=backend.ward, store=backend.store, landed=lambda: 0, clock=clock)
+    status = Status(lookout, instance_id="test-1", wall_ms=lambda: NOW_MS)
     return [
+        *Dashboard(backend.desk).routes(),
+        *status.routes(),
+        *Live(lookout=lookout, status=status, clock=clock, again=gate.again).routes(),
+        *CoverageMap(store=backend.store, accounts=backend.desk).routes(),
         *SigningIn(gate).routes(),
         *Health(backend.ward, instance_id="test-1", wall_ms=lambda: NOW_MS).routes(),
         *whatsapp.routes(),

@@ -156,6 +156,8 @@ async def test_only_these_are_open_to_anybody(door):
         ("GET", "/diag"),
         ("GET", "/health"),
         ("GET", "/health/consumers"),
+        ("GET", "/dashboard"),
+        ("GET", "/dashboard/{file}"),
         ("GET", "/api/session"),
         ("POST", "/api/session"),
         ("DELETE", "/api/session"),
