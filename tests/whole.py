@@ -199,7 +199,7 @@ class Whole:
 
     async def pair(self) -> None:
         """Declare the account and scan its code, as an operator with a phone does."""
-        self.account = await self.daemon.add_account()
+        self.account = await self.daemon.add_account(f"+{self.phone}")
         await self.server.scan(await self.daemon.qr(self.account), phone=self.phone)
         await self.daemon.connected(self.account)
         await self.daemon.caught_up(self.account)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from aiohttp.test_utils import TestClient
-from backend import Backend, Desk, Runs, Ward
+from backend import OTHER, Backend, Desk, Runs, Ward
 from doors import Doors, all_routes, behind_the_gate, gate_of
+from whole import run
 
 from whatsapp_backend.api.tokens import Gate
 from whatsapp_backend.clock import SystemClock
@@ -59,3 +63,31 @@ async def doors(backend: Backend) -> Doors:
 async def real_door(doors: Doors, aiohttp_client) -> TestClient:
     """That door, before the routes as they are."""
     return await aiohttp_client(behind_the_gate(all_routes(doors.backend, doors.gate), doors.gate, doors.backend))
+
+
+@pytest.fixture
+def environment(tmp_path, api):
+    """Of a command that asks the API of these tests."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PORT": str(api.port),
+        "COLUMNS": "250",
+    }
+
+
+@pytest.fixture
+def command(environment):
+    """Run a command to its end; exit code, standard output, standard error."""
+
+    async def command(*arguments, **more):
+        return await run(environment | more, *arguments)
+
+    return command
+
+
+@pytest.fixture
+def alone(backend):
+    """The shop is the only account."""
+    del backend.desk.known[OTHER]

@@ -374,9 +374,9 @@ async def test_nothing_else_is_served(api, name):
 
 
 async def test_the_code_is_a_picture_that_nobody_keeps_and_there_is_none_without_one(behind, api):
-    path = f"/api/whatsapp/qr/{SHOP}.svg"
+    path = f"/api/whatsapp/qr/{SHOP}/code.svg"
     await refused(await api.get(path), 404, "no_code")
-    await refused(await api.get("/api/whatsapp/qr/nobody.svg"), 404, "no_code")
+    await refused(await api.get("/api/whatsapp/qr/nobody/code.svg"), 404, "no_code")
     behind.desk.change(SHOP, status="qr_ready", qr=QR)
     answer = await api.get(path)
     assert (answer.status, answer.content_type) == (200, "image/svg+xml")

@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -29,37 +27,8 @@ from whatsapp_backend.errors import (
 from whatsapp_backend.settings import load
 from whatsapp_backend.testing.fake_clock import FakeClock
 
-ROOT = Path(__file__).parent.parent.parent
 ANA = "15550002222@s.whatsapp.net"
 DONE = {"state": JobState.DONE, "ended_at_ms": NOW_MS}
-
-
-@pytest.fixture
-def environment(tmp_path, api):
-    """Of a command that asks the API of these tests."""
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "PYTHONPATH": str(ROOT),
-        "PORT": str(api.port),
-        "COLUMNS": "250",
-    }
-
-
-@pytest.fixture
-def command(environment):
-    """Run a command to its end; exit code, standard output, standard error."""
-
-    async def command(*arguments, **more):
-        return await run(environment | more, *arguments)
-
-    return command
-
-
-@pytest.fixture
-def alone(backend):
-    """The shop is the only account."""
-    del backend.desk.known[OTHER]
 
 
 def lines(out):

@@ -22,7 +22,7 @@ async def test_without_a_session_nothing_is_seen_and_a_wrong_token_is_told_so(wa
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     await expect(page.locator("#main")).to_be_hidden()
     async with aiohttp.ClientSession() as stranger:
-        for path in ("/api/status/dashboard", "/api/events", "/api/whatsapp/qr/x.svg", "/api/whatsapp/coverage/x"):
+        for path in ("/api/status/dashboard", "/api/events", "/api/whatsapp/qr/x/code.svg", "/api/whatsapp/coverage/x"):
             async with stranger.get(watched.daemon.url + path) as answer:
                 assert answer.status == 401, path
     await watched.page.sign_in("not the token")

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import os
 import sys
 from contextlib import asynccontextmanager
 
 import segno
-from whole import PHONE, RealDaemon, run
+from terminals import read_to_the_end
+from whole import ANA, PHONE, RealDaemon, run, until
 
 from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
 
@@ -21,14 +23,14 @@ def address(daemon: RealDaemon) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def started(daemon: RealDaemon, *arguments: str):
+async def started(daemon: RealDaemon, *arguments: str, stderr: int = asyncio.subprocess.PIPE):
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "whatsapp_backend", *arguments),
         env=address(daemon),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=stderr,
     )
     try:
         async with asyncio.timeout(60):
@@ -114,3 +116,31 @@ async def test_accounts_are_declared_without_pairing_and_wrong_numbers_are_refus
     for arguments in ([], [PHONE, "--account", "x"], ["12"]):
         code, out, err = await run(address(daemon), "pair", *arguments)
         assert (code, out) == (2, ""), err
+
+
+async def test_with_history_it_stays_until_the_phone_has_sent_all_of_it(daemon: RealDaemon, server: FakeWhatsApp):
+    await daemon.start()
+    master, terminal = os.openpty()
+    async with started(daemon, "pair", PHONE, "--json", "--history", stderr=terminal) as process:
+        os.close(terminal)
+        states = []
+        while not states or states[-1]["qr"] is None:
+            states.append(json.loads(await process.stdout.readline()))
+        await server.scan(states[-1]["qr"], phone=PHONE.lstrip("+"))
+        await daemon.connected(states[0]["accountId"])
+        message = [{"chat": ANA, "messages": [{"id": "H1", "time": 1795328371, "text": "hi"}]}]
+        for percent in (40, 100):
+            chunks = [{"sync_type": "RECENT", "progress": percent, "conversations": message}]
+            await server.op("history", account=PHONE.lstrip("+"), chunks=chunks)
+            await until(lambda percent=percent: has_come(daemon, states[0]["accountId"], percent))
+        shown = await asyncio.to_thread(read_to_the_end, master)
+        await process.communicate()
+    assert process.returncode == 0
+    assert "recent history" in shown
+    assert "100%" in shown or "40%" in shown
+
+
+async def has_come(daemon: RealDaemon, account: str, percent: int) -> bool:
+    """Whether so much of its history has come."""
+    announced = (await daemon.get(f"/api/whatsapp/gaps/{account}"))["announced"]
+    return percent in [one["percent"] for one in announced["progress"]]

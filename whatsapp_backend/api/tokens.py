@@ -41,9 +41,9 @@ _WANTED = {
 class Tokens:
     """The tokens there are. `id_tokens`: None where nobody can sign in with Firebase."""
 
-    admin: str | None
-    obs: str | None
-    id_tokens: IdTokens | None = field(default=None)
+    admin: str | None = field(repr=False)
+    obs: str | None = field(repr=False)
+    id_tokens: IdTokens | None = field(default=None, repr=False)
 
     async def holder(self, token: str) -> Holder:
         """Whose it is. Raises TokenRefused and AuthUnavailable."""
@@ -149,7 +149,7 @@ def admin_only(request: web.Request) -> web.Response:
 
 
 async def _access(request: web.Request) -> Access:
-    """Who may use what the request asks for. What there is not is shown to staff only: nobody else maps the API."""
+    """Who may use what the request asks for. What there is not is told to staff only."""
     routes = request.app[ROUTES]
     if route := routes.get(request.match_info.route):
         return route.access

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from whatsapp_backend.cli.client import Daemon
 from whatsapp_backend.cli.exits import Exit
+from whatsapp_backend.cli.history import history_came
 from whatsapp_backend.cli.meant import e164_of, with_daemon
 from whatsapp_backend.cli.options import Asked
 from whatsapp_backend.cli.tables import print_line, printable
@@ -41,6 +42,7 @@ async def pair(
     phone: str | None,
     account: str | None,
     name: str | None,
+    history: bool = False,
     patience_s: float,
     clock: Clock | None = None,
 ) -> int:
@@ -55,6 +57,8 @@ async def pair(
             print(f"{printable(str(known['name']))} ({known['phone']}) is {ended.said}: {known['id']}")
         elif ended.code is not Exit.DONE:
             print(f"whatsapp-backend: {ended.said}", file=sys.stderr)
+        if history and ended.code is Exit.DONE:
+            await history_came(daemon, str(known["id"]), clock)
         return ended.code
 
     return await with_daemon(asked, ask)

@@ -56,6 +56,9 @@ def pair(
     phone: Annotated[str | None, typer.Argument(help="The number of the phone, +1555…")] = None,
     account: Annotated[str | None, typer.Option("--account", help="An account that is declared already.")] = None,
     name: _Name = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Stay, and show how much of its history the phone has sent.")
+    ] = False,
     patience_s: Annotated[
         int, typer.Option("--timeout", min=1, help="Give up after so many seconds.", metavar="SECONDS")
     ] = 300,
@@ -65,7 +68,7 @@ def pair(
 
     if (phone is None) == (account is None):
         raise typer.BadParameter("name one phone, as `pair +15550001111`, or one account with --account")
-    return pairing.pair(asked, phone=phone, account=account, name=name, patience_s=patience_s)
+    return pairing.pair(asked, phone=phone, account=account, name=name, history=history, patience_s=patience_s)
 
 
 @asking(accounts=False)

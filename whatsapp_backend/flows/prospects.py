@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from whatsapp_backend.clock import Clock
@@ -48,11 +48,20 @@ def policies(*, recent_sync: Policy, backfill: Policy) -> dict[Kind, Policy]:
 class Prospects:
     """Looks at the gaps, and remembers when runs of each kind began and ended well; at first the jobs tell it."""
 
-    def __init__(self, policies: Mapping[Kind, Policy], *, ledger: Ledger, jobs: Jobs, clock: Clock) -> None:
+    def __init__(
+        self,
+        policies: Mapping[Kind, Policy],
+        *,
+        ledger: Ledger,
+        jobs: Jobs,
+        clock: Clock,
+        paused: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._policies = policies
         self._ledger = ledger
         self._jobs = jobs
         self._clock = clock
+        self._paused = paused
         self._pasts: dict[tuple[str, Kind], Past] = {}
 
     async def of(self, account: str, kind: Kind) -> Candidate:
@@ -67,6 +76,7 @@ class Prospects:
             past=await self._past(account, kind),
             opened_ms=max((gap.opened_at_ms for gap in gaps), default=None),
             phone_paused=bool(gaps) and is_paused((await self._ledger.account_ledger(account)).asking, now_ms),
+            paused=self._paused(account),  # last: it may change while the others are looked up
         )
 
     def on_ended(self, job: Job) -> None:

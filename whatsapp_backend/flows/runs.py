@@ -90,14 +90,13 @@ class Runs:
         self._slots[Kind.RESYNC] = self._slots[Kind.BACKFILL]
         self._near = Surroundings(jobs=jobs, locks=locks, fill=fill, clock=clock, tell=tell, held_up=held_up)
         self._jobs = jobs
-        self._prospects = Prospects(self._policies, ledger=ledger, jobs=jobs, clock=clock)
+        self._prospects = Prospects(self._policies, ledger=ledger, jobs=jobs, clock=clock, paused=paused)
         self._clock = clock
         self._rng = rng
         self._group = tasks
         self._views = views
         self._may_work = may_work
         self._quiet = quiet
-        self._paused = paused
         self._holds_back = holds_back
         """Whether no history lands in this life (a dry run of it): what a run asks for would never be published."""
         self._on_ended = on_ended
@@ -139,8 +138,7 @@ class Runs:
 
     def on_paused(self, account: str) -> None:
         """An operator paused the account: a run that began by itself ends now. What it brought stays."""
-        run = self._occupied.get(account)
-        if run and run.job.trigger not in BY_HAND:
+        if (run := self._occupied.get(account)) and run.job.trigger not in BY_HAND:
             run.end(PAUSED)
 
     async def _after_connecting(self, account: str) -> None:
@@ -218,8 +216,7 @@ class Runs:
         run = self._occupied.get(account)
         works = run.job.kind if run else None
         in_flight = works is kind or (not has_slot and (account, kind) in self._in_flight)
-        running = has_slot and works not in (None, kind)
-        return replace(candidate, in_flight=in_flight, running=running, paused=self._paused(account))
+        return replace(candidate, in_flight=in_flight, running=has_slot and works not in (None, kind))
 
     # -- By hand ---------------------------------------------------------------------------------------------------
 
