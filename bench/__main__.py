@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import structlog
 from rich.console import Console
 
-from bench import chain, corpus, journal, landing, report, store
+from bench import chain, corpus, journal, landing, report, store, watch
 from whatsapp_backend.adapters.local_firestore import LocalFirestore
 from whatsapp_backend.clock import SystemClock
 
@@ -37,6 +37,8 @@ class Scale:
     encrypted: int = 10_000
     small_history: int = 10_000
     large_history: int = 50_000
+    watched_accounts: int = 200
+    watched_threads: int = 100
 
 
 QUICK = Scale(
@@ -50,6 +52,8 @@ QUICK = Scale(
     encrypted=200,
     small_history=200,
     large_history=400,
+    watched_accounts=5,
+    watched_threads=5,
 )
 """Proves that it runs; the numbers mean nothing."""
 
@@ -94,6 +98,12 @@ async def _history(scale: Scale) -> dict[str, float]:
     }
 
 
+async def _watch(scale: Scale) -> dict[str, float]:
+    return await watch.scrape(
+        accounts=scale.watched_accounts, threads=scale.watched_threads, rounds=scale.rounds + scale.warm_up_rounds
+    )
+
+
 Part = Callable[[Scale], Coroutine[None, None, dict[str, float]]]
 PARTS: dict[str, Part] = {
     "landing": _landing,
@@ -101,6 +111,7 @@ PARTS: dict[str, Part] = {
     "store": _store,
     "chain": _chain,
     "history": _history,
+    "watch": _watch,
 }
 
 

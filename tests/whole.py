@@ -57,6 +57,8 @@ class RealDaemon:
             "WHATSAPP_BRIDGE_PRELOAD": str(preload),
             **environment,
         }
+        self.program: tuple[str, ...] = ("-m", "whatsapp_backend")
+        """What is run; a test may run the same with other parameters."""
         self._process: asyncio.subprocess.Process | None = None
         self._log: asyncio.Task[None] | None = None
         self._url: asyncio.Future[str] | None = None
@@ -64,7 +66,7 @@ class RealDaemon:
 
     async def start(self, *options: str, die: str | None = None, who: str = "both") -> None:
         """Start it and wait until it listens. `die` names the point at which it kills itself, see dying_daemon.py."""
-        program = [str(_DYING), die, who] if die else ["-m", "whatsapp_backend"]
+        program = (str(_DYING), die, who) if die else self.program
         self._url = asyncio.get_running_loop().create_future()
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -197,7 +199,7 @@ class Whole:
 
     async def pair(self) -> None:
         """Declare the account and scan its code, as an operator with a phone does."""
-        self.account = await self.daemon.add_account()
+        self.account = await self.daemon.add_account(f"+{self.phone}")
         await self.server.scan(await self.daemon.qr(self.account), phone=self.phone)
         await self.daemon.connected(self.account)
         await self.daemon.caught_up(self.account)

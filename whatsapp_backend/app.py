@@ -74,7 +74,6 @@ class Daemon:
 
     `locked`: the caller has the lock of the state directory. `before_serving` frees the port where it is taken by us.
     `patience` is that of the listener.
-    `on_log_key` is told what numbers are masked with.
     """
 
     def __init__(
@@ -86,14 +85,12 @@ class Daemon:
         locked: bool = False,
         before_serving: Callable[[], Awaitable[None]] | None = None,
         patience: Patience | None = None,
-        on_log_key: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._documents = documents
         self._locked = locked
         self._before_serving = before_serving
         self._patience = patience or Patience()
-        self._on_log_key = on_log_key
         self._clock = clock or SystemClock()
         self._rng = random.Random()  # noqa: S311 -- it spreads reconnects and runs, and keeps no secret
         self._lander = Lander(documents.store, self._clock)
@@ -150,9 +147,7 @@ class Daemon:
         )
         self.publisher = self._publisher()
         self.epochs = Epochs(store, self.gateway, clock, tasks=tasks, on_news=self.publisher.settle_since)
-        key = log_key(settings.state_dir)
-        self._on_log_key(key)
-        self._log_lines = LogLines(key)
+        self._log_lines = LogLines(log_key(settings.state_dir))
         self.connector = self._connector(tasks)
         self.listener = self._listener()
         self.epochs.on_ping = self.listener.on_ping

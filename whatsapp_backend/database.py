@@ -52,8 +52,8 @@ async def firestore(settings: Settings, *, emulator: str | None = None) -> Async
             store=store,
             queries=queries,
             leases=leases,
-            operations=lambda: store.operations + queries.operations + leases.operations,
             id_tokens=None if emulator else _id_tokens(settings),
+            operations=lambda: store.operations + queries.operations + leases.operations,
         )
     finally:
         await close(client)

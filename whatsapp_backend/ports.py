@@ -27,7 +27,6 @@ from whatsapp_backend.domain.journal import (
     OpenNotice,
     Parked,
     ParkedPlace,
-    StoreStats,
 )
 from whatsapp_backend.domain.leases import Heartbeat, Instance, RunLock, Sighting, Term
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
@@ -36,7 +35,6 @@ from whatsapp_backend.domain.pages import DebtPlace, GapPlace, JobPlace, Place
 from whatsapp_backend.domain.people import Identity
 from whatsapp_backend.domain.repairs import Rotation
 from whatsapp_backend.domain.surveys import Survey
-from whatsapp_backend.domain.watching import Counts, Lag
 from whatsapp_backend.domain.writes import Document, Outcome, Write
 from whatsapp_backend.errors import ProtocolError
 
@@ -75,22 +73,6 @@ class Journal(Protocol):
 
     async def check(self) -> None:
         """Make something durable, to learn whether it can be done. Raises StoreUnwell."""
-
-    async def stats(self) -> StoreStats:
-        """What the store holds, cheap enough to be asked every second."""
-
-
-class Watched(Protocol):
-    """What operators watch of the store. Nothing here waits for a write."""
-
-    async def stats(self) -> StoreStats:
-        """What it holds, cheap enough to be asked every second."""
-
-    async def lag(self, consumer: str) -> Lag:
-        """What this consumer has not passed yet; as cheap."""
-
-    async def counts(self) -> Counts:
-        """What waits, by account; once in some seconds: every open gap is looked at."""
 
 
 class KeyStore(Protocol):

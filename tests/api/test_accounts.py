@@ -3,10 +3,15 @@
 import json
 
 import pytest
-from backend import SHOP, raw, refused
+from aiohttp.test_utils import make_mocked_request
+from backend import OTHER, SHOP, raw, refused
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from whatsapp_backend.api.routes import ROUTES
+from whatsapp_backend.api.who import WHO, Role, Who
+
+ACCOUNTS = "/api/whatsapp/accounts"
 ADD = "/api/whatsapp/add-account"
 GOOD = {"phone": "+1 (555) 000-3333", "name": "  Second shop 👩‍🚀 "}
 
@@ -21,6 +26,14 @@ async def test_an_account_is_added_and_listed(api):
     names = {"id", "name", "phone", "status", "lastError", "passiveModeReason", "createdAt", "caughtUp"}
     names |= {"pausedUntil", "hearing"}
     assert account.keys() == names
+
+
+async def test_the_list_of_accounts_leaves_out_those_that_the_caller_must_not_know_of(api, backend):
+    (handler,) = [route.handler for route in api.app[ROUTES].values() if route.path == ACCOUNTS]
+    request = make_mocked_request("GET", ACCOUNTS)
+    request[WHO] = Who(role=Role.STAFF, hidden=frozenset({OTHER}))
+    listed = json.loads((await handler(request)).body)
+    assert ([account["id"] for account in listed["accounts"]], listed["count"]) == ([SHOP], 1)
 
 
 async def test_the_list_of_accounts_holds_no_pairing_secret(api, backend):

@@ -188,6 +188,26 @@ async def test_however_many_ask_the_store_is_asked_once_a_second(behind, api, mo
     assert len(asked) == 2
 
 
+async def test_two_hundred_accounts_cost_no_more_questions_than_one(behind, api):
+    for number in range(200):
+        account = f"account_{number}"
+        behind.desk.known[account] = replace(behind.desk.known[SHOP], account=account)
+    asked = []
+
+    class Counting:
+        def __getattr__(self, name):
+            asked.append(name)
+            return getattr(behind.store, name)
+
+    behind.glances._store = Counting()
+    await api.get(STATUS)
+    asked.clear()
+    await behind.clock.advance(1)
+    told = await (await api.get(STATUS)).json()
+    assert len(told["accounts"]) == 202
+    assert sorted(asked) == ["jobs", "tallies", "unfinished_jobs"]
+
+
 # -- News --------------------------------------------------------------------------------------------------------------
 
 
@@ -374,9 +394,9 @@ async def test_nothing_else_is_served(api, name):
 
 
 async def test_the_code_is_a_picture_that_nobody_keeps_and_there_is_none_without_one(behind, api):
-    path = f"/api/whatsapp/qr/{SHOP}.svg"
+    path = f"/api/whatsapp/qr/{SHOP}/code.svg"
     await refused(await api.get(path), 404, "no_code")
-    await refused(await api.get("/api/whatsapp/qr/nobody.svg"), 404, "no_code")
+    await refused(await api.get("/api/whatsapp/qr/nobody/code.svg"), 404, "no_code")
     behind.desk.change(SHOP, status="qr_ready", qr=QR)
     answer = await api.get(path)
     assert (answer.status, answer.content_type) == (200, "image/svg+xml")

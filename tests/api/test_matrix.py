@@ -142,7 +142,8 @@ def test_a_route_of_which_nothing_is_said_would_be_found(doors):
 def test_these_are_all_routes_of_the_daemon(doors):
     """Whose parts are nothing here: they are not asked. A part that is added does not have to be named."""
     parts = {part.name: MagicMock(name=part.name) for part in fields(Surfaces)}
-    surfaces = Surfaces(**parts | {"settings": load({"HOME": "/home/operator"}), "gate": doors.gate})
+    real = {"settings": load({"HOME": "/home/operator"}), "gate": doors.gate, "clock": doors.clock}
+    surfaces = Surfaces(**parts | real)
     found = every_route(surfaces.application())
     assert sorted(found) == sorted((route.method, route.path, route.access) for route in doors.routes())
     assert len(found) == len(set(found)) > 20
@@ -156,6 +157,9 @@ async def test_only_these_are_open_to_anybody(door):
         ("GET", "/diag"),
         ("GET", "/health"),
         ("GET", "/health/consumers"),
+        ("GET", "/openapi.json"),
+        ("GET", "/dashboard"),
+        ("GET", "/dashboard/{file}"),
         ("GET", "/api/session"),
         ("POST", "/api/session"),
         ("DELETE", "/api/session"),
@@ -216,10 +220,9 @@ async def test_who_somebody_is_cannot_be_known_while_googles_keys_are_away(doors
 # -- Without tokens ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("obs", [None, OBS_TOKEN])
 @pytest.mark.parametrize("sender", ["nobody", "somebody", "admin", "staff"])
-async def test_without_admin_token_whoever_is_on_this_machine_may_do_everything(doors, aiohttp_client, sender, obs):
-    gate = gate_of(doors.backend, obs=obs)
+async def test_without_admin_token_whoever_is_on_this_machine_may_do_everything(doors, aiohttp_client, sender):
+    gate = gate_of(doors.backend)
     door = await aiohttp_client(behind_the_gate(doors.routes(), gate, doors.backend))
     assert await wrongly_answered(doors, door, sender, ADMIN, BOSS) == []
 

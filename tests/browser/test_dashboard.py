@@ -22,7 +22,7 @@ async def test_without_a_session_nothing_is_seen_and_a_wrong_token_is_told_so(wa
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     await expect(page.locator("#main")).to_be_hidden()
     async with aiohttp.ClientSession() as stranger:
-        for path in ("/api/status/dashboard", "/api/events", "/api/whatsapp/qr/x.svg", "/api/whatsapp/coverage/x"):
+        for path in ("/api/status/dashboard", "/api/events", "/api/whatsapp/qr/x/code.svg", "/api/whatsapp/coverage/x"):
             async with stranger.get(watched.daemon.url + path) as answer:
                 assert answer.status == 401, path
     await watched.page.sign_in("not the token")
@@ -51,6 +51,14 @@ async def test_the_keyboard_alone_signs_in_and_out_and_the_session_is_a_cookie_n
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     await page.reload()
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize("watched", [{"ADMIN_TOKEN": ""}], indirect=True)
+async def test_where_there_are_no_tokens_nobody_has_to_sign_in_or_can_sign_out(watched: Watched) -> None:
+    page = watched.page.page
+    await expect(page.locator("#headline")).to_have_text("No phone is linked yet.")
+    await expect(page.locator("#sign-in")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
 
 
 async def test_a_session_that_ends_elsewhere_ends_the_stream_and_the_page_says_so(watched: Watched) -> None:

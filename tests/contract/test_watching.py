@@ -1,4 +1,4 @@
-"""The port Watched: what operators see of every store, the fake as the real one."""
+"""`lookout.Watched`: what operators see of every store, the fake as the real one."""
 
 from whatsapp_backend.domain.coverage import Coverage, Gap, GapState, LedgerChange, Point, Reason
 from whatsapp_backend.domain.journal import Commit, NewEntry

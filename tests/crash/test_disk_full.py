@@ -1,25 +1,12 @@
 """The disk fills during a commit. And the control: to answer the failed commit all the same loses the message."""
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from machine import no_room
 from whole import ANA, BOB, NODE_DIR, PRELOAD, Whole, until
 
 IDS = {f"D-{n}" for n in range(6)}
-
-
-@contextmanager
-def no_room(pid: int) -> Iterator[None]:
-    """No file of this process can grow: SQLite meets it as a disk that is full."""
-    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))
-    try:
-        yield
-    finally:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
 
 async def test_a_full_disk_closes_the_socket_acknowledges_nothing_and_loses_nothing(whole: Whole) -> None:

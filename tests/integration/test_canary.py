@@ -19,7 +19,7 @@ from whatsapp_backend.adapters.firestore.client import close, firestore_client
 from whatsapp_backend.adapters.local_firestore import LocalFirestore
 from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
 
-ANA, BOB, EVE = "15551472583", "15559638527", "15557531598"
+ME, ANA, BOB, EVE = "15552589631", "15551472583", "15559638527", "15557531598"
 """EVE is nobody's correspondent: she stands in wrong requests only."""
 GROUP = "120363015559876543@g.us"
 WATCHED = ("/", "/ready", "/diag", "/health", "/health/consumers", "/metrics")
@@ -81,9 +81,11 @@ async def play(
     firestore = firestore_client(own_emulator.project, emulator_host=own_emulator.address)
     try:
         await daemon.start("--debug")
-        made = Play(Whole(server, daemon, firestore), own_emulator)
+        whole = Whole(server, daemon, firestore)
+        whole.phone = ME
+        made = Play(whole, own_emulator)
         await made.meet()
-        await made.whole.pair()
+        await whole.pair()
         yield made
     finally:
         await daemon.close()
@@ -176,7 +178,7 @@ async def ask_wrongly(play: Play) -> None:
         f"/api/whatsapp/qr/{jid}",
         f"/api/whatsapp/gaps/{account}/{jid}",
         f"/api/whatsapp/jobs/{account}/{text}",
-        f"/api/whatsapp/jobs/{account}?before={text}",
+        f"/api/whatsapp/jobs/{account}?cursor={text}",
         f"/api/whatsapp/history-plan/{EVE}",
         f"/api/admin/backfill/{EVE}/status",
     ]
@@ -239,8 +241,6 @@ async def test_what_people_say_and_who_they_are_is_seen_nowhere(play: Play) -> N
     lines = play.whole.daemon.lines
     for tag in ("[realtime]", "[history] event received", "[history] sync ended", "parked", "bridge-ended"):
         assert any(tag in line for line in lines), f"{tag} was never logged: this run shows nothing"
-    open("/tmp/canary_leaks.txt", "w").write("\n".join(play.canaries.leaks(play.said())))
-    open("/tmp/canary_said.txt", "w").write("\n".join(play.said()))
     assert play.canaries.leaks(play.said()) == []
     control = Canaries(texts=[PLANTED])
     assert control.leaks(lines), "the search does not find what is in a line"

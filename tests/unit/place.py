@@ -162,7 +162,14 @@ class Phone(ScriptedBridge):
 class Place:
     """One daemon, and what its Firestore and its phones are asked. `every` may change how often it is nudged."""
 
-    def __init__(self, folder: Path, *, every: Every = lambda _, seconds: seconds, beat_s: float = BEAT_S) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        every: Every = lambda _, seconds: seconds,
+        beat_s: float = BEAT_S,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self.bridge = Phone(self.clock)
         self.store = MemoryStore()
@@ -176,6 +183,7 @@ class Place:
                 "WHATSAPP_WEB_URL": SERVER,
                 "INSTANCE_HEARTBEAT_MS": str(round(beat_s * 1000)),
                 "INSTANCE_LEASE_MS": str(round(3 * beat_s * 1000)),
+                **(environment or {}),
             }
         )
         documents = Documents(store=self.documents, queries=self.documents, leases=self.leases)

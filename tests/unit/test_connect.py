@@ -7,6 +7,8 @@ from linked import ACCOUNT, PHONE, SERVER, Linked, connected, entry, linked, pai
 
 from whatsapp_backend.domain.journal import DeclaredAccount
 from whatsapp_backend.errors import CommandFailed, CredentialsUnreadable, StoreUnwell
+from whatsapp_backend.rules.hearing import Hearing
+from whatsapp_backend.rules.reconnect import DEAF
 from whatsapp_backend.testing.memory_store import MemoryStore
 
 HOUR_S = 3600.0
@@ -92,6 +94,27 @@ async def test_a_connected_account_is_left_alone_by_the_connect_timeout() -> Non
         await made.clock.advance(24 * HOUR_S)
         assert made.view.status == "connected"
         assert (made.starts, made.bridge.halted) == (1, [])
+
+
+async def test_a_connection_that_is_deaf_is_ended_shown_as_such_and_connected_anew() -> None:
+    async with connected() as made:
+        assert made.view.hearing == "heard"
+        made.connector.hears(ACCOUNT, Hearing.QUIET)
+        assert (made.view.status, made.view.hearing) == ("connected", "quiet")
+        made.connector.deafened(ACCOUNT, "nothing comes")
+        made.connector.deafened(ACCOUNT, "once is enough")
+        await made.clock.settle()
+        assert (made.view.status, made.view.hearing) == ("reconnecting", "deaf")
+        assert (made.view.last_error, made.view.last_disconnect_code) == ("deaf: nothing comes", DEAF)
+        assert made.bridge.halted == [(ACCOUNT, "stopped")]
+        made.connector.hears(ACCOUNT, Hearing.QUIET)
+        assert made.view.hearing == "deaf", "who is not connected hears nothing"
+        await made.clock.advance(3)
+        assert made.starts == 2
+        await made.open()
+        assert (made.view.status, made.view.hearing, made.view.last_error) == ("connected", "heard", None)
+        await made.close(428)
+        assert made.view.hearing is None
 
 
 async def test_a_start_that_is_not_answered_is_none_the_worse_if_the_socket_opens() -> None:

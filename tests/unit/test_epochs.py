@@ -106,6 +106,35 @@ async def test_what_was_announced_and_came_before_the_connection_was_called_open
             assert row.caught_up_at_ms == life.clock.wall_ms()
 
 
+async def test_a_deaf_connection_ends_as_deaf_with_what_is_known_to_have_come() -> None:
+    """Whatever was heard on it after that; and it ends once."""
+    async with a_life() as life:
+        await life.opens()
+        start_ms = life.clock.wall_ms()
+        await life.lives(300)
+        life.epochs.deaf(ACCOUNT, start_ms + 120_000)
+        await life.becomes(status="reconnecting", caught_up=False)
+        (row,) = await life.rows()
+        assert (row.ending, row.heard_at_ms, row.closed_at_ms) == (
+            Ending.DEAF,
+            start_ms + 120_000,
+            start_ms + 300_000,
+        )
+        life.epochs.deaf(ACCOUNT, start_ms)
+        await life.clock.settle()
+        assert await life.rows() == (row,)
+
+
+async def test_who_listens_is_told_what_the_bridge_answers_to_a_heartbeat() -> None:
+    """One question is enough for both."""
+    async with a_life() as life:
+        told: list[object] = []
+        life.epochs.on_ping = told.append
+        await life.opens()
+        await life.lives(20)
+        assert told == [{"heard": {ACCOUNT: life.clock.wall_ms()}}]
+
+
 async def test_what_a_crash_left_open_ends_with_its_last_heartbeat() -> None:
     """The next life says so when it connects."""
     store, clock = MemoryStore(), FakeClock()

@@ -11,9 +11,11 @@ from place import ENGINE, FRAMES, MESSAGES, Place, running
 from world import ANA, BOB
 
 from whatsapp_backend.domain.coverage import Ending
+from whatsapp_backend.errors import CommandFailed
 from whatsapp_backend.flows.listen import Listener
 from whatsapp_backend.rules import hearing
 from whatsapp_backend.rules.hearing import Act, Hearing, Step
+from whatsapp_backend.testing.scripted_bridge import Asked
 
 ACCOUNT = "account_test_a"
 ANSWERS, OFF, SWITCHED_OFF = "account_test_answers", "account_test_off", "account_test_switched_off"
@@ -172,6 +174,35 @@ async def test_of_what_an_earlier_life_knew_the_newest_message_is_asked_for(quie
         assert place.hearing(ACCOUNT) == "quiet"
 
 
+@pytest.mark.parametrize(
+    ("error", "starts"), [(CommandFailed("refused", "Boom 429"), 1), (CommandFailed("timeout", ""), 2)]
+)
+async def test_an_echo_that_is_refused_means_nothing_and_an_engine_that_hangs_over_it_is_suspect(
+    quietly: Any, error: CommandFailed, starts: int
+) -> None:
+    def fails(_: Asked) -> Mapping[str, object]:
+        raise error
+
+    async with quietly() as place:
+        place.bridge.scripts["echo"] = fails
+        place.bridge.writes(ACCOUNT, ANA)
+        await place.clock.advance(30 * MINUTE_S)
+        assert (place.asked("start"), place.hearing(ACCOUNT)) == (starts, "unproven")
+
+
+async def test_where_echoes_are_switched_off_no_phone_is_asked_and_a_dead_socket_is_found_all_the_same(
+    quietly: Any,
+) -> None:
+    async with quietly(environment={"WHATSAPP_ECHO_ENABLED": "false"}) as place:
+        place.bridge.writes(ACCOUNT, ANA)
+        await place.clock.advance(HOUR_S)
+        assert (place.asked("echo"), place.hearing(ACCOUNT), place.asked("start")) == (0, "unproven", 1)
+        assert place.asked("probe") <= 4
+        place.bridge.deafen(ACCOUNT, FRAMES)
+        await place.clock.advance(FOUND_S)
+        assert place.asked("start") == 2
+
+
 async def test_hundreds_that_are_silent_from_one_moment_are_asked_one_after_another(quietly: Any) -> None:
     accounts = tuple(f"account_test_{number:03}" for number in range(200))
     async with quietly(*accounts) as place:
@@ -236,7 +267,7 @@ async def test_without_the_ladder_it_stays_deaf(quietly: Any, monkeypatch: pytes
         assert place.daemon.connector.view(ACCOUNT).status == "connected"
 
 
-@pytest.mark.parametrize("kind", [FRAMES, ENGINE])
+@pytest.mark.parametrize("kind", [FRAMES, MESSAGES, ENGINE])
 async def test_the_connection_that_was_deaf_proves_nothing_after_what_was_heard_last(quietly: Any, kind: str) -> None:
     """Its epoch ends as deaf, cut back; what had waited covers the rest."""
     async with quietly() as place:
@@ -247,7 +278,8 @@ async def test_the_connection_that_was_deaf_proves_nothing_after_what_was_heard_
         first, second = (await place.store.account_ledger(ACCOUNT)).epochs
         assert first.ending is Ending.DEAF
         assert first.heard_at_ms <= deaf_ms < (first.closed_at_ms or 0)
-        assert (second.announced, second.received, second.complete) == (2, 2, True)
+        assert second.complete
+        assert (second.announced or 0) >= 2, "and perhaps the phone's answers"
 
 
 async def test_while_it_is_deaf_it_is_not_shown_as_connected(quietly: Any) -> None:

@@ -4,6 +4,8 @@ import io
 import logging
 import re
 import socket
+import subprocess
+import sys
 from typing import Any
 
 import orjson
@@ -106,6 +108,31 @@ def test_of_what_libraries_log_only_their_own_words_and_numbers_are_told():
     assert is_one_line(logged(lambda _: logging.getLogger("x").error("100%", "somebody")))
 
 
+def test_what_nobody_catches_is_a_line_that_quotes_nobody():
+    """As a process of its own: the hooks are the interpreter's."""
+    program = """
+import sys, threading
+from whatsapp_backend.cli.logs import configure_logs, log_crashes
+configure_logs()
+log_crashes()
+def fail():
+    raise ValueError(sys.argv[1])
+class Bad:
+    def __del__(self):
+        fail()
+Bad()
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+fail()
+"""
+    done = subprocess.run([sys.executable, "-c", program, "canary"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert [line.split()[2] for line in done.stderr.splitlines()] == ["exception_ignored", "thread_crashed", "crashed"]
+    assert "canary" not in done.stderr
+    assert done.stderr.count("in fail") == 3
+
+
 def logged_as_json(write) -> dict[str, Any]:
     stream = io.StringIO()
     configure_logs(stream=stream, format=LogFormat.JSON)
@@ -118,6 +145,7 @@ def test_as_json_a_line_is_an_object_whose_values_keep_their_types():
     line = logged_as_json(lambda log: log.info("[realtime]", ts=1795328371000, writeOK=True, of=None, some={"a": [1]}))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line.pop("timestamp"))
     told = {"ts": 1795328371000, "writeOK": True, "of": None, "some": {"a": [1]}}
+    assert list(line) == ["level", "event", *told]
     assert line == {"level": "info", "event": "[realtime]", **told}
 
 

@@ -71,11 +71,13 @@ class Dashboard:
         self._files = {name: _file(name, (folder / name).read_bytes()) for name in (_PAGE, *FILES)}
 
     def routes(self) -> list[Route]:
-        """To be added to the application, before any other route under /api/whatsapp/qr."""
+        """To be added to the application."""
         return [
             get("/dashboard", self.page, Access.ANYBODY, answers=_TEXT, types=("text/html",)),
             get("/dashboard/{file}", self.file, Access.ANYBODY, answers=_TEXT, types=tuple(_TYPES.values())),
-            get("/api/whatsapp/qr/{account}.svg", self.code, Access.STAFF, answers=_TEXT, types=("image/svg+xml",)),
+            get(
+                "/api/whatsapp/qr/{account}/code.svg", self.code, Access.STAFF, answers=_TEXT, types=("image/svg+xml",)
+            ),
         ]
 
     async def page(self, request: web.Request) -> web.Response:

@@ -28,7 +28,7 @@ from whatsapp_backend.rules.document_ids import is_document_id, thread_path
 log = structlog.get_logger()
 
 TYPE = "application/x-ndjson"
-_AT_ONCE = 300
+_AT_ONCE = 100
 """So many documents are held at a time."""
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
 from whatsapp_backend.api.guard import LOOPBACK, Hosts, answered, asked_by_name
 from whatsapp_backend.api.routes import ROUTES, Route
@@ -27,10 +28,37 @@ def application(routes: Iterable[Route], *, guards: Sequence[Any] = (), hosts: H
     return app
 
 
+class _Protocol(RequestHandler):
+    """aiohttp answers what is no HTTP by itself, before any middleware, and quotes it."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer without a word of what was sent."""
+        told = None if message is None else "this is no HTTP request that can be read"
+        return super().handle_error(request, status, exc, told)
+
+
+class _Server(web.Server):
+    def __call__(self) -> RequestHandler:
+        return _Protocol(self, loop=self._loop, **self._kwargs)
+
+
+class _Runner(web.AppRunner):
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        server.__class__ = _Server  # no way is offered to choose the protocol (tests/api/test_server.py)
+        return server
+
+
 @asynccontextmanager
 async def serving(app: web.Application, *, host: str, port: int) -> AsyncIterator[int]:
     """Serve while the context lasts; gives the port. Raises AddressInUse."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+    runner = _Runner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

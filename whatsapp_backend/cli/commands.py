@@ -16,7 +16,7 @@ import typer
 from whatsapp_backend import __version__
 from whatsapp_backend.cli import running
 from whatsapp_backend.cli.exits import epilog
-from whatsapp_backend.cli.logs import configure_logs
+from whatsapp_backend.cli.logs import configure_logs, log_crashes
 from whatsapp_backend.cli.options import Accounts, AsJson, EnvFile, Phones, Url, exit_with
 from whatsapp_backend.settings import load
 
@@ -61,6 +61,7 @@ def serve(
     options = {"FIRESTORE_LOCAL": local_firestore, "STANDBY": standby}
     overrides = {name: "true" for name, wanted in options.items() if wanted}
     configure_logs(debug=debug)
+    log_crashes()
     exit_with(lambda: serve_until_stopped(load(os.environ, env_file, overrides=overrides, for_serving=True)))
 
 

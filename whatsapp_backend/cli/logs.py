@@ -14,6 +14,7 @@ import logging
 import re
 import secrets
 import sys
+import threading
 import traceback
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
@@ -52,7 +53,7 @@ class _Lines:
         return " ".join([head, *(f"{_printable(self._masked(n))}={self._shown(value)}" for n, value in event.items())])
 
     def _json(self, event: MutableMapping[str, Any]) -> str:
-        fields = {name: event.pop(name) for name in ("timestamp", "level")}
+        fields = {name: self._plain(event.pop(name)) for name in ("timestamp", "level", "event")}
         told = {self._masked(name): self._plain(value) for name, value in event.items()}
         return _NOT_ASCII.sub(_escaped, orjson.dumps(fields | told).decode())
 
@@ -96,6 +97,14 @@ def configure_logs(*, debug: bool = False, stream: TextIO | None = None, format:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_FromLibraries()], level=logging.WARNING, force=True)
+
+
+def log_crashes() -> None:
+    """What nobody catches is told by a line, too, and not by Python's own traceback, which quotes everything."""
+    log = structlog.get_logger()
+    sys.excepthook = lambda _type, error, _place: log.critical("crashed", exc_info=error)
+    sys.unraisablehook = lambda of: log.error("exception_ignored", exc_info=of.exc_value)
+    threading.excepthook = lambda of: log.critical("thread_crashed", exc_info=of.exc_value)
 
 
 def use_format(format: LogFormat) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from whatsapp_backend.adapters.local_firestore import LocalFirestore
+from whatsapp_backend.adapters.log_key import log_key
 from whatsapp_backend.adapters.sqlite_store import lock_state
 from whatsapp_backend.adapters.sqlite_store.lock import StateLock
 from whatsapp_backend.api.server import application, serving
@@ -83,7 +84,8 @@ async def _serve(settings: Settings, stop: _Stop) -> None:
             stop.now_running()
             _listening(settings, port, standby=False)
 
-        daemon = Daemon(place.settings, documents, locked=True, before_serving=place.leave_port, on_log_key=use_key)
+        use_key(log_key(place.settings.state_dir))
+        daemon = Daemon(place.settings, documents, locked=True, before_serving=place.leave_port)
         await daemon.run(stop.asked, started)
 
 

@@ -39,7 +39,7 @@ export const api = {
   signOut: () => tell("/api/session", {}, "DELETE"),
   add: (name, phone) => tell("/api/whatsapp/add-account", { name, phone }),
   newCode: (account) => tell(`/api/whatsapp/regenerate-qr/${path(account)}`),
-  code: (account, turn) => `/api/whatsapp/qr/${path(account)}.svg?turn=${turn}`,
+  code: (account, turn) => `/api/whatsapp/qr/${path(account)}/code.svg?turn=${turn}`,
   backfill: (account) => tell(`/api/whatsapp/backfill/${path(account)}`),
   resync: (account, since) => tell(`/api/whatsapp/resync/${path(account)}`, { since }),
   cancel: (account, job) => tell(`/api/whatsapp/jobs/${path(account)}/${path(job)}/cancel`),

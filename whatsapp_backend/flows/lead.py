@@ -200,7 +200,7 @@ class Lead:
             racing = [tasks.create_task(end, name=f"lease {type(call).__name__}") for end in ends]
             await asyncio.wait(racing, return_when=asyncio.FIRST_COMPLETED)
             if racing[1].done() and not racing[0].done():
-                self._note_problem(f"no answer within {self._state.timings.call_s:g} s")
+                self._note_problem(f"Firestore did not answer within {self._state.timings.call_s:g} s")
             for end in racing:
                 end.cancel()
         return Observation(call=call, started_s=started_s, said=said, jitter=self._rng.random())

@@ -128,6 +128,10 @@ class Listener:
         if ear.suspected and waited:
             self._count(account, "messages had waited at the server, though its connection looked alive")
 
+    def signs(self, account: str) -> Signs:
+        """What the bridge said of its connection last."""
+        return self._signs.get(account, Signs())
+
     # -- A round ---------------------------------------------------------------------------------------------------
 
     async def tick(self) -> None:
@@ -195,7 +199,7 @@ class Listener:
         return came or ear.trips_failed == patience.trips
 
     async def _echo(self, account: str) -> None:
-        """Ask our phone. What was not sent will not be answered either, and means as much."""
+        """Ask our phone. What the engine refuses to send says nothing; that it hangs says as much as no answer."""
         key = await self._recall.key(account) if self._echoes else None
         before = self._ears[account]
         if key is None:
@@ -209,6 +213,8 @@ class Listener:
             await self._gateway.do("echo", account=account, timeout_s=_ECHO_S, key=key, id=request, fresh=fresh)
         except (BridgeGone, CommandFailed, CommandTimedOut) as error:
             log.info("echo_not_sent", account=account, reason=str(error))
+            if isinstance(error, CommandFailed) and error.code != "timeout":
+                self._ears[account] = rules.unanswered(self._ears[account], self._now_ms())
 
     def _end(self, account: str, step: Step) -> None:
         self._cut(account, self._clock.wall_ms() - (self._now_ms() - step.until_ms))
@@ -228,7 +234,7 @@ class Listener:
 
     def _step(self, account: str) -> Step:
         ear = self._ears[account] = self._ear(account) or rules.opened(None, self._now_ms())
-        signs = self._signs.get(account, Signs())
+        signs = self.signs(account)
         lately = self._lately_deaf(account)
         return rules.decide(ear, signs, self._now_ms(), self._patience, lately_deaf=lately)
 

@@ -157,7 +157,7 @@ class ScriptedBridge:
 
     def _by_itself(self, asked: Asked) -> Mapping[str, object]:
         if asked.command == "ping":
-            return {"accounts": len(self.heard), "heard": dict(self.heard), "rss": 0}
+            return {"accounts": len(self.heard), "heard": dict(self.heard), "stuck": {}, "rss": 0}
         return {"request": asked.args.get("id")} if asked.command == "fetch-history" else {}
 
     def halt(self, account: str, reason: str) -> None:

@@ -92,6 +92,22 @@ test('a stanza that came waits until it is committed, whether it is encrypted or
     assert.deepEqual((await daemon.do('ping')).stuck, {})
 })
 
+test('an engine that hangs while it decrypts keeps a message waiting, and what came after it', async () => {
+    const { stage, daemon } = await shared()
+    await stage.op('drained')
+    daemon.hold() // reads of keys, too: the engine waits inside its queue
+    await stage.op('message', { chat: ANA, id: 'H1', text: 'hangs' })
+    await stage.op('message', { chat: '15550003333', id: 'H2', text: 'behind it' })
+    await new Promise(resolve => setTimeout(resolve, 30))
+    const { stuck: { [ACCOUNT]: stuck } } = await daemon.do('ping')
+    assert.ok(stuck.for >= 20, JSON.stringify(stuck))
+    assert.ok((await daemon.do('probe', ACCOUNT)).ms >= 0, 'the socket is well')
+    daemon.release()
+    await daemon.message('H2')
+    await stage.op('drained')
+    assert.deepEqual((await daemon.do('ping')).stuck, {})
+})
+
 test('a queue that moves is not stuck, one whose head stays is', () => {
     let now = 0
     const backlog = new Backlog(() => now)
