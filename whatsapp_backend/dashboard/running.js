@@ -73,7 +73,7 @@ export function running() {
       list(byId("jobs"), jobs.slice(0, SHOWN), (one) => one.id, job);
       list(byId("consumers"), consumers, (one) => one.name, consumer);
       const { journaledPerMinute: inn, landedPerMinute: out } = throughput;
-      say(byId("rates"), `${inn.toLocaleString()} received and ${out.toLocaleString()} landed in the last minute`);
+      say(byId("rates"), `${count(inn, "journal entry", "journal entries")} received and ${out.toLocaleString()} landed in the last minute`);
       byId("spark").replaceChildren(spark(throughput));
     },
   };
