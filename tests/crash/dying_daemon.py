@@ -1,9 +1,10 @@
 """The real daemon with a bomb: `python dying_daemon.py POINT WHO serve` kills WHO with SIGKILL when POINT is reached.
 
 Points, each on the first message whose id begins with `KILL` (or the first history record that is journaled):
-`before-commit`, `after-commit` (before the bridge is answered, so before any receipt), `in-history` and `before-cursor`
-(the documents have landed). WHO is `daemon`, `bridge` or `both`. At `lands-nothing` nobody dies, but no message or
-thread ever lands, though Firestore can be reached. The daemon's own code is not changed for this.
+`before-commit`, `after-commit` (before the bridge is answered, so before any receipt), `in-history`, `before-cursor`
+(the documents have landed) and `in-replay` (what was parked has landed, and nobody remembers it yet). WHO is `daemon`,
+`bridge` or `both`. At `lands-nothing` nobody dies, but no message or thread ever lands, though Firestore can be
+reached. The daemon's own code is not changed for this.
 """
 
 import asyncio
@@ -69,6 +70,8 @@ async def dying_commit(self: SqliteStore, new: Commit) -> tuple[int, ...]:
 async def dying_advance(self: SqliteStore, progress: Progress) -> None:
     """Die when the marked document has landed and nobody remembers it yet."""
     if point == "before-cursor" and any("/messages/KILL" in row.path for row in progress.mirrored):
+        strike()
+    if point == "in-replay" and progress.unparked:
         strike()
     await advance(self, progress)
 
