@@ -50,21 +50,13 @@ from whatsapp_backend.lookout import StoreWatch
 from whatsapp_backend.policies import is_quiet_now, run_policies, run_ticks
 from whatsapp_backend.rules.hearing import Patience
 from whatsapp_backend.settings import Settings
-from whatsapp_backend.stopping import at_most
+from whatsapp_backend.stopping import shut_down
 from whatsapp_backend.surfaces import Surfaces, gate_of
 from whatsapp_backend.ward import DaemonWard
 
 log = structlog.get_logger()
 
 _WHATSAPP = "wss://web.whatsapp.com/ws/chat"
-_RUNS_S = 1.0
-_DISCONNECT_S = 1.5
-_TELL_S = 0.5
-_RELEASE_S = 0.5
-_STORE_S = 1.0
-_BRIDGE_S = 2.0
-_DRAIN_S = 1.0
-"""With the second that HTTP gets, all this stays below ten, also when a part of it is waited for twice."""
 _REPAIR_EVERY_S = 60.0
 """It looks whether an account is due, and mostly none is."""
 
@@ -118,7 +110,16 @@ class Daemon:
             bridge = tasks.create_task(self.gateway.run(self._ingest), name="bridge")
             started(port)
             await stop.wait()
-            await self._shut_down(bridge)
+            await shut_down(
+                runs=self.runs,
+                connector=self.connector,
+                documents=self.documents,
+                lead=self.lead,
+                store=self.store,
+                publisher=self.publisher,
+                gateway=self.gateway,
+                bridge=bridge,
+            )
             for loop in loops:
                 loop.cancel()
 
@@ -346,34 +347,6 @@ class Daemon:
             await self._before_serving()
         async with serving(app, host=settings.bind_host, port=settings.port) as port:
             yield port
-
-    async def _shut_down(self, bridge: asyncio.Task[None]) -> None:
-        log.info("stopping")
-        async with at_most(_RUNS_S, "runs"):
-            await self.runs.stop()
-        async with at_most(_DISCONNECT_S, "goodbye") as goodbye:
-            await self.connector.stop()
-        if not goodbye.in_time:  # a socket may still be open, and closes with the bridge: only then another may connect
-            await self._stop_bridge(bridge)
-        async with at_most(_TELL_S, "account documents"):
-            await self.documents.drained()
-        async with at_most(_RELEASE_S, "giving up the accounts"):
-            await self.lead.release()
-        await self._stop_bridge(bridge)
-        async with at_most(_STORE_S, "store"):
-            await self.store.bridge_stopped()  # also when it had to be killed: we asked for it, it did not crash
-        async with at_most(_DRAIN_S, "landing"):
-            self.publisher.nudge()
-            await self.publisher.drained()
-        log.info("stopped", position=self.publisher.position)
-
-    async def _stop_bridge(self, bridge: asyncio.Task[None]) -> None:
-        if bridge.done():
-            return
-        async with at_most(_BRIDGE_S, "bridge"):
-            await self.gateway.stop()
-        bridge.cancel()
-        await asyncio.wait((bridge,))
 
     # -- Who is told what ------------------------------------------------------------------------------------------
 
