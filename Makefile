@@ -16,7 +16,7 @@ FLUTTER_DIR := tests/flutter
 FLUTTER_MODULES := $(FLUTTER_DIR)/node_modules/.package-lock.json
 RUN := .venv/bin/whatsapp-backend
 
-.PHONY: help setup setup-tests demo demo-once serve test proof check bench docs lock jdk emulator tools orders holes fuzz clean need-python need-node need-java
+.PHONY: help setup setup-tests demo demo-once serve test proof check bench docs picture lock jdk emulator tools orders holes fuzz clean need-python need-node need-java
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ bench: setup need-java ## Measure speed, memory and cost
 
 docs: setup ## Make docs/settings.md from the table
 	@.venv/bin/python -c 'from whatsapp_backend.settings import settings_page; print(settings_page(), end="")' > docs/settings.md
+
+picture: setup need-java ## Make docs/dashboard.png, the README's picture, from the whole system (needs Chromium)
+	@.venv/bin/python tests/browser/picture.py docs/dashboard.png
 
 LOCK := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links

@@ -89,7 +89,7 @@ class Surfaces:
             refuse_while_passive(self.lead.standing, instance_id=settings.instance_id),
         ]
         status = Status(self.glances, instance_id=settings.instance_id, wall_ms=self.clock.wall_ms)
-        live = Live(glances=self.glances, status=status, clock=self.clock, again=self.gate.still)
+        live = Live(glances=self.glances, status=status, clock=self.clock, again=self.gate.again)
         routes = [*self._of_dashboard(status, live), *self._of_data()]
         app = application([*routes, *OpenApi(routes).routes()], guards=guards, hosts=hosts_of(settings))
         app.on_shutdown.append(live.close)

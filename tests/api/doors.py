@@ -85,7 +85,7 @@ def all_routes(backend: Backend, gate: Gate) -> list[Route]:
         *Metrics(_look).routes(),
         *Dashboard(backend.desk).routes(),
         *status.routes(),
-        *Live(glances=glances, status=status, clock=SystemClock(), again=gate.still).routes(),
+        *Live(glances=glances, status=status, clock=SystemClock(), again=gate.again).routes(),
         *CoverageMap(store=backend.store, accounts=backend.desk).routes(),
     ]
     return [*routes, *OpenApi(routes).routes()]

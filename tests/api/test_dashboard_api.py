@@ -188,6 +188,26 @@ async def test_however_many_ask_the_store_is_asked_once_a_second(behind, api, mo
     assert len(asked) == 2
 
 
+async def test_two_hundred_accounts_cost_no_more_questions_than_one(behind, api):
+    for number in range(200):
+        account = f"account_{number}"
+        behind.desk.known[account] = replace(behind.desk.known[SHOP], account=account)
+    asked = []
+
+    class Counting:
+        def __getattr__(self, name):
+            asked.append(name)
+            return getattr(behind.store, name)
+
+    behind.glances._store = Counting()
+    await api.get(STATUS)
+    asked.clear()
+    await behind.clock.advance(1)
+    told = await (await api.get(STATUS)).json()
+    assert len(told["accounts"]) == 202
+    assert sorted(asked) == ["jobs", "tallies", "unfinished_jobs"]
+
+
 # -- News --------------------------------------------------------------------------------------------------------------
 
 

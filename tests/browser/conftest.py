@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_here import MISSING, chromium_path, launched
 from google.cloud.firestore import AsyncClient
 from operator_page import TOKEN, OperatorPage
 from playwright.async_api import Browser, async_playwright
@@ -18,7 +17,6 @@ from whole import RealDaemon
 from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
 
 ARTEFACTS = Path(__file__).parents[2] / "test-artefacts"
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
 SHORT = {
     "ADMIN_TOKEN": TOKEN,
     "RECENT_SYNC_ENABLED": "false",
@@ -29,22 +27,13 @@ SHORT = {
 }
 
 
-def chromium_path() -> str:
-    """Where it is; skips where it is not."""
-    named = os.environ.get("CHROMIUM")
-    found = named or next((path for name in _NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("no Chromium here: apt-get install chromium, or name one in CHROMIUM")
-    return found
-
-
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     """Chromium, without a window."""
-    path = chromium_path()
-    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    if chromium_path() is None:
+        pytest.skip(MISSING)
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=path, args=[*as_root, "--disable-dev-shm-usage"])
+        started = await launched(playwright)
         yield started
         await started.close()
 

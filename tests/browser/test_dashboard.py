@@ -53,6 +53,14 @@ async def test_the_keyboard_alone_signs_in_and_out_and_the_session_is_a_cookie_n
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+@pytest.mark.parametrize("watched", [{"ADMIN_TOKEN": ""}], indirect=True)
+async def test_where_there_are_no_tokens_nobody_has_to_sign_in_or_can_sign_out(watched: Watched) -> None:
+    page = watched.page.page
+    await expect(page.locator("#headline")).to_have_text("No phone is linked yet.")
+    await expect(page.locator("#sign-in")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
+
+
 async def test_a_session_that_ends_elsewhere_ends_the_stream_and_the_page_says_so(watched: Watched) -> None:
     await watched.page.signed_in()
     other = await watched.page.context.new_page()

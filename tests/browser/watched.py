@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
 from google.cloud.firestore import AsyncClient
 from missing import Missing
 from operator_page import TOKEN, OperatorPage
@@ -31,3 +33,12 @@ class Watched(Missing):
     async def get(self, path: str) -> Any:
         """What the API says to the admin."""
         return await self.daemon.get(path, Authorization=f"Bearer {TOKEN}")
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """What the admin does by the API."""
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.post(self.daemon.url + path, json=body) as answer,
+        ):
+            return await answer.json()

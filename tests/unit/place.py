@@ -32,7 +32,8 @@ from whatsapp_backend.testing.scripted_bridge import Asked, ScriptedBridge
 
 ACCOUNTS = ("account_test_a", "account_test_b")
 BEAT_S = 60
-"""A longer heartbeat than usual, so that a day does not take long."""
+GLANCE_S = 60
+"""Both are longer than usual, so that a day does not take long."""
 Every = Callable[[str, float], float]
 
 FRAMES, MESSAGES, ENGINE = "frames", "messages", "engine"
@@ -50,6 +51,7 @@ class Phone(ScriptedBridge):
         self._clock = clock
         self._said = count(1)
         self.off: set[str] = set()
+        self.pid = 4242
         self._deaf: dict[str, tuple[str, int]] = {}
         self._waits: dict[str, list[dict[str, Any]]] = {}
         self.scripts |= {
@@ -227,6 +229,7 @@ class Place:
             "collect": (collect, nudges._COLLECT_EVERY_S),
             "beat": (beat, nudges._BEAT_EVERY_S),
             **ticks,
+            "glances": (ticks["glances"][0], GLANCE_S),
         }
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(self._nudge(name, *one)) for name, one in every.items()]
@@ -283,7 +286,7 @@ async def running(
     await place.declare(*accounts)
     stop = asyncio.Event()
     with capture_logs() as place.lines:
-        async with asyncio.timeout(200), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(600), asyncio.TaskGroup() as tasks:
             daemon = tasks.create_task(place.daemon.run(stop, lambda _: None))
             await place.clock.advance(5)
             yield place

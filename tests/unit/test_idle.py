@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from place import ACCOUNTS, BEAT_S, running
+from place import ACCOUNTS, BEAT_S, GLANCE_S, running
 from world import ANA, BOB
 
 DAY_S = 24 * 3600
@@ -39,4 +39,5 @@ async def test_over_a_day_nothing_is_asked_read_or_written_but_the_heartbeat(
             "sweep": DAY_S // 60,
             "repair": DAY_S // 60,
             "listen": DAY_S // 30,
+            "glances": DAY_S // GLANCE_S,
         }

@@ -47,6 +47,7 @@ def events(place: Place, name: str) -> list[Mapping[str, Any]]:
 # -- Quiet is not deaf -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.timeout(600)
 async def test_in_thirty_quiet_days_nothing_is_restarted_and_few_questions_are_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ has ended. The pairing code is never sent here: the page asks for it where it is
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -59,7 +60,7 @@ class Live:
         self._slow_s = slow_s
         self.listeners = 0
         self._ending = asyncio.Event()
-        self._life = f"{clock.wall_ms():x}"
+        self._life = uuid.uuid4().hex[:8]
         """Ids of an earlier life mean nothing in this one."""
 
     def routes(self) -> list[Route]:

@@ -26,7 +26,7 @@ _WELL = frozenset({"connected", "connecting", "pairing", "passive"})
 """In these states nobody need do anything."""
 _PATIENCE_MS = 60_000
 """For so long nor while a connection is being made again."""
-_POINTS = 60
+_POINTS = 120
 _NAMES = {
     GapState.OPEN: "open",
     GapState.FILLING: "filling",

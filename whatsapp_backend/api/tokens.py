@@ -19,7 +19,7 @@ from whatsapp_backend.api.limits import FailureLimits
 from whatsapp_backend.api.routes import ROUTES, Access
 from whatsapp_backend.api.sessions import Holder, Sessions
 from whatsapp_backend.api.staff import Staff
-from whatsapp_backend.api.who import WHO, Role, Who, who
+from whatsapp_backend.api.who import WHO, Role, Who
 from whatsapp_backend.domain.people import Identity
 from whatsapp_backend.errors import AuthUnavailable, TokenRefused
 from whatsapp_backend.ports import IdTokens
@@ -83,6 +83,14 @@ class Gate:
         """Whether everybody who reaches this is an admin."""
         return self.tokens.admin is None
 
+    async def again(self, request: web.Request) -> Who | None:
+        """Who the sender of a request that lasts is by now; None where it would not be let in any more."""
+        try:
+            sender = await self._judge(request, await _access(request))
+        except AuthUnavailable:
+            return None
+        return sender if isinstance(sender, Who) else None
+
     async def _judge(self, request: web.Request, access: Access) -> Who | web.Response:
         if self.is_open and not (access is Access.WATCHER and self.tokens.obs):
             return _ADMIN
@@ -98,15 +106,6 @@ class Gate:
         if known is None:
             return _wrong(request, access)
         return known if isinstance(known, web.Response) else await self._admitted(request, access, known)
-
-    async def still(self, request: web.Request) -> Who | None:
-        """Who the sender of a request is now that was let through to a route of staff; None where he is nobody any
-        more. While nobody can tell he is who he was."""
-        try:
-            sender = await self._judge(request, Access.STAFF)
-        except AuthUnavailable:
-            return who(request)
-        return sender if isinstance(sender, Who) else None
 
     async def known(self, request: web.Request, token: str) -> Holder | web.Response | None:
         """Whose token this is; None where it is nobody's; a refusal where its sender has tried too often.

@@ -106,9 +106,8 @@ function factsOf(account) {
   const open = gaps.open + gaps.filling;
   const lost = gaps.unreachable + gaps.noAccess;
   const facts = [
-    open ? ["gaps", `${count(open, "gap")} to be filled`, "busy"]
+    open ? ["gaps", `${count(open, "gap")} to fill${gaps.filling ? `, ${gaps.filling.toLocaleString()} of them begun` : ""}`, "busy"]
       : ["gaps", account.status === "connected" ? "no gap" : null],
-    ["filling", gaps.filling ? `${count(gaps.filling, "gap")} being filled` : null, "busy"],
     ["given-up", lost ? `${count(lost, "gap")} could not be filled` : null, "ask"],
     ["debts", account.debts ? `${count(account.debts, "message")} owed` : null],
     ["last", account.lastMessageAt ? `last message ${ago(account.lastMessageAt)}` : null],

@@ -73,7 +73,7 @@ export function running() {
       list(byId("jobs"), jobs.slice(0, SHOWN), (one) => one.id, job);
       list(byId("consumers"), consumers, (one) => one.name, consumer);
       const { journaledPerMinute: inn, landedPerMinute: out } = throughput;
-      say(byId("rates"), `${inn.toLocaleString()} received and ${out.toLocaleString()} landed in the last minute`);
+      say(byId("rates"), `${count(inn, "journal entry", "journal entries")} received and ${out.toLocaleString()} landed in the last minute`);
       byId("spark").replaceChildren(spark(throughput));
     },
   };
@@ -98,7 +98,7 @@ function spark({ journaled, landed }) {
     return `${place ? "L" : "M"}${x.toFixed(1)} ${(HEIGHT - 4 - (value / most) * (HEIGHT - 10)).toFixed(1)}`;
   }).join(" ");
   return draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img",
-    "aria-label": `Received and landed in the last ten minutes, at most ${most} in ten seconds` },
+    "aria-label": `Received and landed in the last ten minutes, at most ${most} in five seconds` },
   draw("path", { d: `M0 ${HEIGHT - 4} H${WIDTH}`, class: "base" }),
   journaled.length > 1 ? draw("path", { d: line(journaled), class: "received" }) : null,
   landed.length > 1 ? draw("path", { d: line(landed), class: "landed" }) : null);

@@ -25,7 +25,7 @@ export function patterns() {
   const line = (id, d, box) => draw("pattern", { id, width: box, height: box, patternUnits: "userSpaceOnUse" },
     draw("rect", { width: box, height: box, class: "ground" }), draw("path", { d, class: "stroke" }));
   return draw("svg", { class: "patterns", "aria-hidden": "true", width: 0, height: 0 }, draw("defs", {},
-    line("hatch", "M-2 2 L2 -2 M0 8 L8 0 M6 10 L10 6", 8), line("cross", "M0 8 L8 0 M0 0 L8 8", 8),
+    line("hatch", "M-2 2 L2 -2 M0 8 L8 0 M6 10 L10 6", 8), line("hatch-busy", "M-2 2 L2 -2 M0 8 L8 0 M6 10 L10 6", 8), line("cross", "M0 8 L8 0 M0 0 L8 8", 8),
     line("dots", "M3 3 h1.6", 6)));
 }
 
@@ -75,8 +75,8 @@ export function inWords(thread) {
   return `${more}of ${long} until ${moment(gap.untilMs)}: ${REASONS[gap.reason] ?? gap.reason}; ${state}.`;
 }
 
-const STEPS = [300e3, 900e3, 3600e3, 3 * 3600e3, 6 * 3600e3, 12 * 3600e3, DAY_MS, 2 * DAY_MS, 7 * DAY_MS, 30 * DAY_MS, 90 * DAY_MS,
-  365 * DAY_MS];
+const STEPS = [300e3, 900e3, 3600e3, 3 * 3600e3, 6 * 3600e3, 12 * 3600e3, DAY_MS, 2 * DAY_MS, 3 * DAY_MS, 7 * DAY_MS,
+  14 * DAY_MS, 30 * DAY_MS, 90 * DAY_MS, 365 * DAY_MS];
 
 /** Marks at whole hours, or days, of local time. */
 export function axis({ from, until, width }) {

@@ -87,6 +87,7 @@ async def _ended_early(stop: asyncio.Event) -> None:
 async def _story(url: str, documents: Documents, cast: Cast, stop: asyncio.Event, *, once: bool) -> int:
     async with aiohttp.ClientSession(url) as api:
         _say(f"The daemon listens at [cyan]{url}[/]: try [cyan]curl {url}/ready[/]")
+        _say(f"Watch it in a browser: [cyan]{url}/dashboard[/]")
         await cast.introduce()
         account = await _pair(api, cast)
         _say(f"The phone hands over its history: {await cast.history()} messages")

@@ -1,4 +1,4 @@
-"""How much is journaled and landed a minute: the two positions, looked at every ten seconds, for the last hour."""
+"""How much is journaled and landed a minute: two positions, looked at every five seconds, kept for ten minutes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from itertools import pairwise
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.errors import StoreUnwell
 
-EVERY_S = 10.0
-_KEPT = 361
+EVERY_S = 5.0
+_KEPT = 121
 _MINUTE_S = 60.0
 
 
