@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 from canaries import Canaries
+from prometheus_client.parser import text_string_to_metric_families as parsed
 from whole import RealDaemon, Whole, until
 
 from whatsapp_backend.adapters.firestore.client import close, firestore_client
@@ -109,6 +110,7 @@ async def talk(play: Play) -> None:
 async def trouble(play: Play) -> None:
     """One that cannot be decrypted, one that cannot be read at all, one whose stanza means nothing."""
     await play.whole.server.op("person", phone=ANA, answers_retries=False)
+    await play.whole.server.op("person", phone=play.whole.phone, resends_placeholders=False)
     await play.send("OWED", corrupt=True)
     rubbish = base64.b64encode(b"\xff\xff" + play.canaries.text("rubbish").encode()).decode()
     for name, jid in (("PARK1", f"{ANA}@s.whatsapp.net"), ("PARK2", GROUP), ("PARK3", "nobody@nowhere")):
@@ -227,6 +229,34 @@ async def said_to(url: str, raw: str) -> str:
     return answer.decode(errors="replace")
 
 
+async def metrics_are_true(play: Play) -> None:
+    """What /metrics says of this very run; the bridge is asked, and the store counted, every 15 s."""
+    account = play.whole.account
+
+    async def told() -> dict[tuple[str, str], float]:
+        async with aiohttp.ClientSession() as session, session.get(play.whole.daemon.url + "/metrics") as answer:
+            families = list(parsed(await answer.text()))
+        samples = [one for family in families for one in family.samples]
+        assert {name for one in samples for name in one.labels} == {"account", "kind", "le"}
+        assert {one.labels["account"] for one in samples if "account" in one.labels} == {account}
+        return {(one.name, one.labels.get("kind", "")): one.value for one in samples}
+
+    async def has_heard() -> dict[tuple[str, str], float] | None:
+        of = await told()
+        asked = ("whatsapp_frame_age_seconds", "") in of and not of["whatsapp_unanswered_receipts", ""]
+        counted = {("whatsapp_debts", "open"), ("whatsapp_parked", "documents")} <= of.keys()
+        return of if asked and counted else None
+
+    of = await until(has_heard)
+    assert of["whatsapp_connection", "connected"] == of["whatsapp_ready", ""] == of["whatsapp_store_answers", ""] == 1
+    assert of["whatsapp_frame_age_seconds", ""] < 60
+    assert 0 < of["whatsapp_lease_trust_seconds", ""] <= 120
+    assert of["whatsapp_landing_seconds_count", "live"] >= 8
+    assert of["whatsapp_firestore_operations_total", "write"] >= 8
+    assert of["whatsapp_firestore_operations_total", "transaction"] >= 1
+    assert of["whatsapp_firestore_cost_usd_total", ""] > 0
+
+
 @pytest.mark.parametrize("play", ["text", "json"], indirect=True)
 async def test_what_people_say_and_who_they_are_is_seen_nowhere(play: Play) -> None:
     """Live, history, what cannot be read, an outage, a crash, wrong requests; debug lines are on."""
@@ -234,6 +264,7 @@ async def test_what_people_say_and_who_they_are_is_seen_nowhere(play: Play) -> N
     await trouble(play)
     await history(play)
     await ask_wrongly(play)
+    await metrics_are_true(play)
     await play.watch()
     await outage(play)
     await play.watch()
