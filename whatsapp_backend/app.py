@@ -340,6 +340,7 @@ class Daemon:
             runs=self.runs,
             pauses=self.pauses,
             meters=self._meters,
+            listener=self.listener,
             glances=self.glances,
         )
         app = surfaces.application()

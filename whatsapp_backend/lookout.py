@@ -92,6 +92,7 @@ class Lookout:
     operations: Callable[[], Operations]
     reaches_firestore: Callable[[], bool]
     is_well: Callable[[], bool]
+    deafness: Callable[[], Mapping[str, int]]
 
     async def look(self) -> Sight:
         """What is known now."""
@@ -117,6 +118,7 @@ class Lookout:
             operations=self.operations(),
             landing={kind: (tuple(times.counts), times.sum_s) for kind, times in meters.landing.items()},
             requests={(account, outcome.name.lower()): n for (account, outcome), n in meters.requests.items()},
+            deafness=self.deafness(),
             commits=_each(meters.commits, views),
         )
 

@@ -38,6 +38,7 @@ from whatsapp_backend.database import Documents
 from whatsapp_backend.flows.connect import Connector
 from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.flows.lead import Lead
+from whatsapp_backend.flows.listen import Listener
 from whatsapp_backend.flows.meters import Meters
 from whatsapp_backend.flows.pauses import Pausing
 from whatsapp_backend.flows.publish import Publisher
@@ -79,6 +80,7 @@ class Surfaces:
     runs: Runs
     pauses: Pausing
     meters: Meters
+    listener: Listener
     glances: Glances
 
     def application(self) -> web.Application:
@@ -140,5 +142,6 @@ class Surfaces:
             views=self.connector.views,
             operations=self.database.operations,
             reaches_firestore=self.ward.reaches_firestore,
+            deafness=lambda: self.listener.deafness,
             is_well=lambda: self.ward.trouble() is None,
         )

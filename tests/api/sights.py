@@ -42,7 +42,7 @@ def known(**more: Any) -> Known:
 
 def sight(**more: Any) -> Sight:
     """Two accounts, one of them connected."""
-    views = [view(SHOP, "+15550001111", name="Canary"), view(OTHER, "+15550009999", status="needs_qr")]
+    views = [view(SHOP, "+15550001111", name="Canary", hearing="quiet"), view(OTHER, "+15550009999", status="needs_qr")]
     fields: dict[str, Any] = {
         "now_ms": NOW_MS,
         "version": "1.2.3",
@@ -62,6 +62,7 @@ def sight(**more: Any) -> Sight:
         "operations": Operations(writes=110, deletes=10, reads=100, queried=40, rpcs=30, transactions=5),
         "landing": {"live": ((1, 2, *[0] * 12, 1), 3.5)},
         "requests": {(SHOP, "no_answer"): 3},
+        "deafness": {SHOP: 2},
         "commits": {SHOP: 1, OTHER: 0},
     }
     return Sight(**{**fields, **more})

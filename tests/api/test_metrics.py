@@ -45,6 +45,8 @@ def test_connections_leases_and_frames_are_told_by_account():
     assert of["whatsapp_connection", SHOP, "connected"] == 1
     assert of["whatsapp_connection", OTHER, "connected"] == 0
     assert of["whatsapp_connection", OTHER, "needs_qr"] == 1
+    assert (of["whatsapp_hearing", SHOP, "quiet"], of["whatsapp_hearing", SHOP, "deaf"]) == (1, 0)
+    assert (of["whatsapp_deaf_total", SHOP, ""], of["whatsapp_deaf_total", OTHER, ""]) == (2, 0)
     assert of["whatsapp_lease_trust_seconds", SHOP, ""] == 9.5
     assert of["whatsapp_frame_age_seconds", SHOP, ""] == 30
     assert of["whatsapp_history_requests_total", SHOP, "no_answer"] == 3

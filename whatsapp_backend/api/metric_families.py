@@ -11,6 +11,7 @@ from whatsapp_backend.domain.operations import Operations
 from whatsapp_backend.domain.sight import Known, Sight
 from whatsapp_backend.domain.watching import Pile
 from whatsapp_backend.flows.meters import cumulated
+from whatsapp_backend.rules.hearing import Hearing
 from whatsapp_backend.rules.prices import cost_usd
 
 STATUSES: Final = (
@@ -58,6 +59,10 @@ def _accounts(sight: Sight) -> Iterator[Metric]:
         (view.account, status): float(view.status == status) for view in sight.views for status in _known(view.status)
     }
     yield _gauge("connection", "1 for the status that the account has, 0 for every other.", states, ["account", "kind"])
+    hearing = {(view.account, str(kind)): float(view.hearing == kind) for view in sight.views for kind in Hearing}
+    yield _gauge("hearing", "1 for what is known of whether messages arrive.", hearing, ["account", "kind"])
+    deafness = {(view.account,): sight.deafness.get(view.account, 0) for view in sight.views}
+    yield _counter("deaf", "How often a connection was found deaf, and made anew.", deafness, ["account"])
     trust = {(account,): seconds for account, seconds in sight.trust_s.items()}
     yield _gauge(
         "lease_trust_seconds", "How long yet the account is ours without a word of Firestore; 0: not ours.", trust

@@ -57,5 +57,7 @@ class Sight:
     """Counts by bucket and the sum of seconds, by kind."""
     requests: Mapping[tuple[str, str], int]
     """By account and outcome."""
+    deafness: Mapping[str, int] = field(default_factory=dict)
+    """How often a connection was found deaf, by account."""
     commits: Mapping[str, int] = field(default_factory=dict)
     """Not answered yet, by account."""
