@@ -12,6 +12,7 @@ from whatsapp_backend.api.bodies import limit_of, optional_json_object
 from whatsapp_backend.api.guard import failure
 from whatsapp_backend.api.routes import Access, Param, Route, get, post
 from whatsapp_backend.api.runs import Accounts
+from whatsapp_backend.api.schemas import refusal
 from whatsapp_backend.domain.journal import FIRST_PARKED, Parked, ParkedPlace
 from whatsapp_backend.errors import AccountUnknown
 from whatsapp_backend.flows.replay import Replayed
@@ -73,7 +74,10 @@ class ParkedRoutes:
                     "additionalProperties": False,
                     "properties": {"account": _ACCOUNT_SCHEMA, "seq": _SEQ_SCHEMA, "cursor": _CURSOR_SCHEMA},
                 },
-                answers={200: _answer(landed={"type": "integer"}, parked={"type": "integer"})},
+                answers={
+                    200: _answer(landed={"type": "integer"}, parked={"type": "integer"}),
+                    404: refusal("account_not_found"),
+                },
             ),
         ]
 
