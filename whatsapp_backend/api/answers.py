@@ -179,7 +179,7 @@ _JOB = record(
     }
 )
 JOB = success({"job": _JOB})
-JOBS = page("jobs", _JOB)
+JOBS = page("jobs", _JOB, {"pausedUntil": nullable(MOMENT)})
 BACKFILL = success({"message": TEXT, "accountId": TEXT, "jobId": TEXT}, {"plan": nullable(_PLAN)})
 RESYNC = success(
     {

@@ -63,7 +63,10 @@ class ParkedRoutes:
                     Param(name="limit", schema={"type": "integer", "minimum": 1, "maximum": 500, "default": 50}),
                     Param(name="cursor", schema=_CURSOR_SCHEMA),
                 ),
-                answers={200: _answer(parked={"type": "array", "items": _object(_ONE)}, count={"type": "integer"})},
+                answers={
+                    200: _answer(parked={"type": "array", "items": _object(_ONE)}, count={"type": "integer"}),
+                    404: refusal("account_not_found"),
+                },
             ),
             post(
                 "/api/admin/replay",
