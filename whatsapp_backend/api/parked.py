@@ -105,6 +105,8 @@ class ParkedRoutes:
         if unknown:  # a misspelt `account` would mean all of them
             raise web.HTTPBadRequest(text=f"`{unknown[0][:50]}` means nothing here: use {', '.join(_OF_REPLAY)}")
         account, seq, cursor = self._account(body.get("account")), body.get("seq"), body.get("cursor")
+        if isinstance(seq, float) and seq.is_integer():
+            seq = int(seq)  # JSON has one kind of number
         if seq is not None and (type(seq) is not int or seq not in _SEQS):
             raise web.HTTPBadRequest(
                 text="`seq` must be a whole number above 0: GET /api/admin/parked has those there are"
