@@ -25,7 +25,12 @@ _REPLAY_CURSOR = re.compile(r"[0-9]{1,15}")
 _OF_REPLAY = ("account", "seq", "cursor")
 _CURSOR_SCHEMA = {"type": "string", "description": "`nextCursor` of the page before."}
 _ACCOUNT_SCHEMA = {"type": "string", "description": "Only this account."}
-_SEQ_SCHEMA = {"type": "integer", "minimum": 1, "description": "Only this entry of the journal."}
+_SEQ_SCHEMA = {
+    "type": "integer",
+    "minimum": _SEQS[0],
+    "maximum": _SEQS[-1],
+    "description": "Only this entry of the journal.",
+}
 _NEXT_SCHEMA = {"type": ["string", "null"]}
 _ONE = {
     "accountId": {"type": "string"},
