@@ -10,6 +10,7 @@ import pytest
 from backend import SHOP
 
 from whatsapp_backend.api.routes import ROUTES, Access
+from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.settings import load
 from whatsapp_backend.surfaces import Surfaces
 
@@ -101,7 +102,7 @@ async def test_the_page_for_people_names_the_same_routes(api):
 
 def test_the_daemon_serves_the_routes_that_are_tested_here(api):
     parts = {part.name: MagicMock() for part in dataclasses.fields(Surfaces)}
-    daemon = Surfaces(**parts | {"settings": load({"HOME": "/home/operator"})})
+    daemon = Surfaces(**parts | {"settings": load({"HOME": "/home/operator"}), "clock": SystemClock()})
     served, tested = (
         {(route.method, route.path, route.access) for route in app[ROUTES].values()}
         for app in (daemon.application(), api.app)

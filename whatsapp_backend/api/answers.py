@@ -34,7 +34,7 @@ _REALTIME = record(
         "lastRealtimeError": nullable(TEXT),
     }
 )
-_CONSUMER = record({"name": TEXT, "position": COUNT, "lag": COUNT})
+_CONSUMER = record({"name": TEXT, "position": COUNT, "lag": COUNT, "oldestSeconds": nullable(COUNT)})
 ROOT = record(
     {
         "status": TEXT,
@@ -67,7 +67,9 @@ HEALTH = record(
         "debts": record({"open": COUNT, "oldestSeconds": nullable(COUNT), "closed": counts()}),
     }
 )
-CONSUMERS = record({"journalEnd": COUNT, "consumers": several(_CONSUMER)})
+CONSUMERS = record(
+    {"journalEnd": COUNT, "consumers": several(_CONSUMER), "parked": COUNT, "asOf": nullable(MOMENT)}, {"reason": TEXT}
+)
 
 # -- Accounts ------------------------------------------------------------------------------------------------------
 
@@ -81,6 +83,8 @@ _ACCOUNT = record(
         "passiveModeReason": nullable(TEXT),
         "createdAt": MOMENT,
         "caughtUp": FLAG,
+        "hearing": nullable(TEXT),
+        "pausedUntil": nullable(MOMENT),
     }
 )
 ACCOUNTS = success({"accounts": several(_ACCOUNT), "count": COUNT, "requestId": TEXT})
@@ -175,7 +179,7 @@ _JOB = record(
     }
 )
 JOB = success({"job": _JOB})
-JOBS = page("jobs", _JOB)
+JOBS = page("jobs", _JOB, {"pausedUntil": nullable(MOMENT)})
 BACKFILL = success({"message": TEXT, "accountId": TEXT, "jobId": TEXT}, {"plan": nullable(_PLAN)})
 RESYNC = success(
     {

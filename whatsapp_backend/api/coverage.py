@@ -34,6 +34,15 @@ _QUERY = (
     Param(name="limit", schema={"type": "integer", "minimum": 1, "maximum": 500, "default": _DEFAULT}),
     Param(name="cursor", schema={"type": "string", "description": "nextCursor of the page before"}),
 )
+_ANSWER = {
+    "type": "object",
+    "required": ["success", "accountId", "threads", "nextCursor"],
+    "properties": {
+        "success": {"const": True},
+        "threads": {"type": "array", "items": {"type": "object", "required": ["threadId", "covered"]}},
+        "nextCursor": {"type": ["string", "null"]},
+    },
+}
 
 
 class MapStore(Ledger, Mirror, Overview, Protocol):
@@ -49,7 +58,9 @@ class CoverageMap:
 
     def routes(self) -> list[Route]:
         """To be added to the application."""
-        return [get("/api/whatsapp/coverage/{account}", self.of_account, Access.STAFF, query=_QUERY)]
+        return [
+            get("/api/whatsapp/coverage/{account}", self.of_account, Access.STAFF, query=_QUERY, answers={200: _ANSWER})
+        ]
 
     async def of_account(self, request: web.Request) -> web.Response:
         """What is known of the account's threads, those with the newest messages first."""

@@ -12,6 +12,7 @@ from whatsapp_backend.api.bodies import limit_of, optional_json_object
 from whatsapp_backend.api.guard import failure
 from whatsapp_backend.api.routes import Access, Param, Route, get, post
 from whatsapp_backend.api.runs import Accounts
+from whatsapp_backend.api.schemas import refusal
 from whatsapp_backend.domain.journal import FIRST_PARKED, Parked, ParkedPlace
 from whatsapp_backend.errors import AccountUnknown
 from whatsapp_backend.flows.replay import Replayed
@@ -24,7 +25,12 @@ _REPLAY_CURSOR = re.compile(r"[0-9]{1,15}")
 _OF_REPLAY = ("account", "seq", "cursor")
 _CURSOR_SCHEMA = {"type": "string", "description": "`nextCursor` of the page before."}
 _ACCOUNT_SCHEMA = {"type": "string", "description": "Only this account."}
-_SEQ_SCHEMA = {"type": "integer", "minimum": 1, "description": "Only this entry of the journal."}
+_SEQ_SCHEMA = {
+    "type": "integer",
+    "minimum": _SEQS[0],
+    "maximum": _SEQS[-1],
+    "description": "Only this entry of the journal.",
+}
 _NEXT_SCHEMA = {"type": ["string", "null"]}
 _ONE = {
     "accountId": {"type": "string"},
@@ -62,7 +68,10 @@ class ParkedRoutes:
                     Param(name="limit", schema={"type": "integer", "minimum": 1, "maximum": 500, "default": 50}),
                     Param(name="cursor", schema=_CURSOR_SCHEMA),
                 ),
-                answers={200: _answer(parked={"type": "array", "items": _object(_ONE)}, count={"type": "integer"})},
+                answers={
+                    200: _answer(parked={"type": "array", "items": _object(_ONE)}, count={"type": "integer"}),
+                    404: refusal("account_not_found"),
+                },
             ),
             post(
                 "/api/admin/replay",
@@ -73,7 +82,10 @@ class ParkedRoutes:
                     "additionalProperties": False,
                     "properties": {"account": _ACCOUNT_SCHEMA, "seq": _SEQ_SCHEMA, "cursor": _CURSOR_SCHEMA},
                 },
-                answers={200: _answer(landed={"type": "integer"}, parked={"type": "integer"})},
+                answers={
+                    200: _answer(landed={"type": "integer"}, parked={"type": "integer"}),
+                    404: refusal("account_not_found"),
+                },
             ),
         ]
 
@@ -98,6 +110,8 @@ class ParkedRoutes:
         if unknown:  # a misspelt `account` would mean all of them
             raise web.HTTPBadRequest(text=f"`{unknown[0][:50]}` means nothing here: use {', '.join(_OF_REPLAY)}")
         account, seq, cursor = self._account(body.get("account")), body.get("seq"), body.get("cursor")
+        if isinstance(seq, float) and seq.is_integer():
+            seq = int(seq)  # JSON has one kind of number
         if seq is not None and (type(seq) is not int or seq not in _SEQS):
             raise web.HTTPBadRequest(
                 text="`seq` must be a whole number above 0: GET /api/admin/parked has those there are"

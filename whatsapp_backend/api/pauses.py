@@ -26,7 +26,14 @@ _ANSWER = {
 _BODY = {
     "type": "object",
     "additionalProperties": False,
-    "properties": {"for": {"type": "string", "description": "From 1m to 30d, as 90s, 30m, 2h or 7d.", "default": "1h"}},
+    "properties": {
+        "for": {
+            "type": "string",
+            "pattern": "^[0-9]{1,40}[smhd]$",
+            "description": "From 1m to 30d, as 90s, 30m, 2h or 7d.",
+            "default": "1h",
+        }
+    },
 }
 
 

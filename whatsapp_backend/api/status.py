@@ -27,6 +27,17 @@ _WELL = frozenset({"connected", "connecting", "pairing", "passive"})
 _PATIENCE_MS = 60_000
 """For so long nor while a connection is being made again."""
 _POINTS = 120
+_ANSWER = {
+    "type": "object",
+    "required": ["success", "service", "summary", "accounts", "consumers", "jobs", "throughput", "timestamp"],
+    "properties": {
+        "success": {"const": True},
+        "accounts": {"type": "array", "items": {"type": "object", "required": ["accountId", "status", "hearing"]}},
+        "consumers": {"type": "array"},
+        "jobs": {"type": "array"},
+        "timestamp": {"type": "string", "format": "date-time"},
+    },
+}
 _NAMES = {
     GapState.OPEN: "open",
     GapState.FILLING: "filling",
@@ -54,7 +65,7 @@ class Status:
 
     def routes(self) -> list[Route]:
         """To be added to the application."""
-        return [get("/api/status/dashboard", self.dashboard, Access.STAFF)]
+        return [get("/api/status/dashboard", self.dashboard, Access.STAFF, answers={200: _ANSWER})]
 
     async def dashboard(self, request: web.Request) -> web.Response:
         """How everything is: the service, every account, its gaps, jobs, consumers. Never a pairing code."""
