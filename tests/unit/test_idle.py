@@ -36,6 +36,8 @@ BEAT_S = 60
 class Phone(ScriptedBridge):
     """Sockets that open at once, and phones that have nothing older than what is here."""
 
+    pid = 1
+
     def __init__(self, clock: FakeClock) -> None:
         super().__init__()
         self._clock = clock
@@ -219,4 +221,5 @@ async def test_over_a_day_nothing_is_asked_read_or_written_but_the_heartbeat(
             "backfill": DAY_S // 720,
             "sweep": DAY_S // 60,
             "repair": DAY_S // 60,
+            "lookout": DAY_S // 5,
         }
