@@ -124,3 +124,5 @@ async def test_rates_are_those_of_the_last_minute_and_scaled_before_there_was_on
     await clock.advance(10)
     await rates.sample()
     assert rates.per_minute() == (60, 30)
+    await clock.advance(60)
+    assert rates.per_minute() == (0, 0), "what was a minute ago is not told as what is"

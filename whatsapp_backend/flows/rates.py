@@ -42,8 +42,11 @@ class Rates:
         self._samples.append(Sample(self._clock.monotonic_s(), journaled, self._landed()))
 
     def per_minute(self) -> tuple[int, int]:
-        """How many entries were journaled, and how many landed, in the last minute; scaled while there is no minute."""
-        if not self._samples:
+        """How many entries were journaled, and how many landed, in the last minute; scaled while there is no minute.
+
+        A store that has not answered for longer than that took nothing in.
+        """
+        if not self._samples or self._clock.monotonic_s() - self._samples[-1].at_s > _MINUTE_S:
             return 0, 0
         last = self._samples[-1]
         recent = [one for one in self._samples if last.at_s - one.at_s <= _MINUTE_S]
