@@ -206,6 +206,9 @@ async def test_two_hundred_accounts_cost_no_more_questions_than_one(behind, api)
     told = await (await api.get(STATUS)).json()
     assert len(told["accounts"]) == 202
     assert sorted(asked) == ["jobs", "tallies", "unfinished_jobs"]
+    shown = await behind.status.shown_to(Who(role=Role.ADMIN))
+    assert await behind.status.shown_to(Who(role=Role.STAFF)) is shown, "fifty who listen cost no more than one"
+    assert len((await behind.status.shown_to(Who(role=Role.STAFF, hidden=frozenset({OTHER}))))["accounts"]) == 201
 
 
 # -- News --------------------------------------------------------------------------------------------------------------
@@ -426,3 +429,5 @@ def test_the_page_has_no_script_or_style_of_its_own():
     labels = set(re.findall(r'<label[^>]*\sfor="([^"]+)"', page))
     fields = set(re.findall(r'<(?:input|select)\s+id="([^"]+)"', page))
     assert fields <= labels, "every field has a label"
+    (sign_in,) = re.findall(r'<form id="sign-in-form".*?</form>', page, re.DOTALL)
+    assert " name=" not in sign_in, "sent before the script has come, the form must not put the token into the address"

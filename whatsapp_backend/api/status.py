@@ -62,6 +62,9 @@ class Status:
         self._instance_id = instance_id
         self._paused_until_ms = paused_until_ms
         self._booted_at_ms = wall_ms()
+        self._last: Glance | None = None
+        self._shown: dict[tuple[frozenset[str], bool], dict[str, Any]] = {}
+        """What was made of the last glance, by what the one who looked must not see."""
 
     def routes(self) -> list[Route]:
         """To be added to the application."""
@@ -72,8 +75,16 @@ class Status:
         return web.json_response(await self.shown_to(who(request)), headers=NO_STORE)
 
     async def shown_to(self, sender: Who) -> dict[str, Any]:
-        """What this person may see of it."""
+        """What this person may see of it, made once for all who may see the same: nobody may change it."""
         glance = await self._glances.glance()
+        if glance is not self._last:
+            self._last, self._shown = glance, {}
+        sight = (sender.hidden, sender.blind)
+        if sight not in self._shown:
+            self._shown[sight] = self._made(glance, sender)
+        return self._shown[sight]
+
+    def _made(self, glance: Glance, sender: Who) -> dict[str, Any]:
         views = [view for view in glance.views if sender.may_see(view.account)]
         return {
             "success": True,
