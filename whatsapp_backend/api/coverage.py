@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Any, Protocol
 
-import orjson
 from aiohttp import web
 
 from whatsapp_backend.api.bodies import limit_of
+from whatsapp_backend.api.cursors import next_cursor, place_of
 from whatsapp_backend.api.routes import Access, Param, Route, get
 from whatsapp_backend.api.runs import Accounts, known_account
 from whatsapp_backend.api.status import NO_STORE
@@ -29,7 +27,6 @@ from whatsapp_backend.rules.requests import in_turn
 
 _DEFAULT = 20
 _SHOWN_STRETCHES = 200
-_FAR = 1 << 60
 _QUERY = (
     Param(name="limit", schema={"type": "integer", "minimum": 1, "maximum": 500, "default": _DEFAULT}),
     Param(name="cursor", schema={"type": "string", "description": "nextCursor of the page before"}),
@@ -65,7 +62,9 @@ class CoverageMap:
     async def of_account(self, request: web.Request) -> web.Response:
         """What is known of the account's threads, those with the newest messages first."""
         account, limit = known_account(self._accounts, request), limit_of(request, default=_DEFAULT)
-        below = _activity(request.query["cursor"]) if "cursor" in request.query else None
+        scope = ("coverage", account)
+        place = place_of(request, scope, int, str)
+        below = Activity(*place) if place else None
         active = await self._store.active_threads(account, limit=limit, below=below)
         paths = [one.thread for one in active]
         claims = claims_of((await self._store.account_ledger(account)).epochs)
@@ -80,7 +79,7 @@ class CoverageMap:
             "accountId": account,
             "threads": threads,
             "count": len(threads),
-            "nextCursor": _cursor(active[-1]) if len(active) == limit else None,
+            "nextCursor": next_cursor(active, limit, scope, lambda last: (last.newest_ms, last.thread)),
         }
         return web.json_response(answer, headers=NO_STORE)
 
@@ -135,19 +134,3 @@ def _name(coverage: Coverage, row: Gathered | None) -> str:
     if phone:
         return masked_phone(phone)
     return "A group" if coverage.jid.endswith("@g.us") else "Somebody without a number"
-
-
-def _cursor(last: Activity) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([last.newest_ms, last.thread])).decode().rstrip("=")
-
-
-def _activity(cursor: str) -> Activity:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        place = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error):
-        place = None
-    match place:
-        case [int(newest_ms), str(thread)] if -_FAR < newest_ms < _FAR:
-            return Activity(newest_ms, thread)
-    raise web.HTTPBadRequest(text="`cursor` must be the `nextCursor` of an earlier page: begin again without one")

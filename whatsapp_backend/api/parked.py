@@ -9,18 +9,18 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from whatsapp_backend.api.bodies import limit_of, optional_json_object
+from whatsapp_backend.api.cursors import next_cursor, place_of
 from whatsapp_backend.api.guard import failure
 from whatsapp_backend.api.routes import Access, Param, Route, get, post
 from whatsapp_backend.api.runs import Accounts
-from whatsapp_backend.api.schemas import refusal
-from whatsapp_backend.domain.journal import FIRST_PARKED, Parked, ParkedPlace
+from whatsapp_backend.api.schemas import nullable, refusal
+from whatsapp_backend.domain.journal import FIRST_PARKED, Parked
 from whatsapp_backend.errors import AccountUnknown
 from whatsapp_backend.flows.replay import Replayed
 from whatsapp_backend.ports import Consumers
 
 _PATIENCE_S = 20.0
 _SEQS = range(1, 1 << 53)
-_CURSOR = re.compile(r"([0-9]{1,15})\.([0-9]{1,15})\.([a-z-]{1,40})")
 _REPLAY_CURSOR = re.compile(r"[0-9]{1,15}")
 _OF_REPLAY = ("account", "seq", "cursor")
 _CURSOR_SCHEMA = {"type": "string", "description": "`nextCursor` of the page before."}
@@ -80,7 +80,11 @@ class ParkedRoutes:
                 body={
                     "type": "object",
                     "additionalProperties": False,
-                    "properties": {"account": _ACCOUNT_SCHEMA, "seq": _SEQ_SCHEMA, "cursor": _CURSOR_SCHEMA},
+                    "properties": {
+                        "account": nullable(_ACCOUNT_SCHEMA),
+                        "seq": nullable(_SEQ_SCHEMA),
+                        "cursor": nullable(_CURSOR_SCHEMA),
+                    },
                 },
                 answers={
                     200: _answer(landed={"type": "integer"}, parked={"type": "integer"}),
@@ -92,14 +96,15 @@ class ParkedRoutes:
     async def parked(self, request: web.Request) -> web.Response:
         """What could not be read or landed, oldest first, and why."""
         account, limit = self._account(request.query.get("account")), limit_of(request)
-        found = await self._consumers.parked(account=account, after=_place_of(request), limit=limit)
-        more = len(found) == limit
+        scope = ("parked", account or "")
+        after = place_of(request, scope, int, str, int) or FIRST_PARKED
+        found = await self._consumers.parked(account=account, after=after, limit=limit)
         return web.json_response(
             {
                 "success": True,
                 "parked": [_shown(one) for one in found],
                 "count": len(found),
-                "nextCursor": f"{found[-1].seq}.{found[-1].part}.{found[-1].consumer}" if more else None,
+                "nextCursor": next_cursor(found, limit, scope, lambda last: last.place),
             }
         )
 
@@ -133,16 +138,6 @@ class ParkedRoutes:
         if name is not None and (not isinstance(name, str) or self._accounts.view(name) is None):
             raise AccountUnknown
         return name
-
-
-def _place_of(request: web.Request) -> ParkedPlace:
-    cursor = request.query.get("cursor")
-    if cursor is None:
-        return FIRST_PARKED
-    found = _CURSOR.fullmatch(cursor)
-    if not found:
-        raise web.HTTPBadRequest(text="`cursor` must be the `nextCursor` of the answer before")
-    return int(found[1]), found[3], int(found[2])
 
 
 def _shown(one: Parked) -> dict[str, Any]:

@@ -133,7 +133,7 @@ class Status:
             "name": view.name,
             "phone": masked_phone(view.phone),
             "status": view.status,
-            "hearing": getattr(view, "hearing", None),
+            "hearing": view.hearing,
             "reason": reason_of(view),
             "needsAttention": needs_attention(view, glance.at_ms),
             "caughtUp": view.caught_up,
@@ -166,7 +166,7 @@ def needs_attention(view: AccountView, now_ms: int) -> bool:
     """Whether somebody has to do something about an account, or ought to look at it."""
     if view.status == "reconnecting":
         return now_ms - (view.last_disconnected_at_ms or 0) > _PATIENCE_MS
-    return view.status not in _WELL or getattr(view, "hearing", None) == "deaf"
+    return view.status not in _WELL or view.hearing == "deaf"
 
 
 def _summary(glance: Glance, views: list[AccountView]) -> dict[str, Any]:
