@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from backend import NOW_MS, OTHER, SHOP, Backend, refused
 
-from whatsapp_backend.api import dashboard
+from whatsapp_backend.api import dashboard, glances
 from whatsapp_backend.api.coverage import CoverageMap
 from whatsapp_backend.api.dashboard import FILES, Dashboard
 from whatsapp_backend.api.glances import Glances
@@ -186,6 +186,26 @@ async def test_however_many_ask_the_store_is_asked_once_a_second(behind, api, mo
     await behind.clock.advance(1)
     await api.get(STATUS)
     assert len(asked) == 2
+
+
+async def test_a_count_that_takes_long_is_no_trouble_and_goes_on_alone(behind, api, monkeypatch):
+    monkeypatch.setattr(glances, "_COUNTING_S", 0.01)
+    counts, tallies = [], await behind.store.tallies()
+
+    async def counted():
+        counts.append(asyncio.get_running_loop().create_future())
+        return await counts[-1]
+
+    monkeypatch.setattr(behind.store, "tallies", counted)
+    for _ in range(3):
+        assert (await (await api.get(STATUS)).json())["service"]["reason"] is None
+        await behind.clock.advance(1)
+    assert len(counts) == 1, "one whose answer nobody waits for any more is not begun again beside itself"
+    counts[0].set_result(tallies)
+    await api.get(STATUS)
+    await behind.clock.advance(59)
+    await api.get(STATUS)
+    assert len(counts) == 1, "it rests for twenty times as long as it took"
 
 
 async def test_two_hundred_accounts_cost_no_more_questions_than_one(behind, api):

@@ -25,6 +25,7 @@ from whatsapp_backend.ports import Jobs, Journal, Overview
 _FRESH_S = 1.0
 _REST = 20.0
 """Times what counting the gaps took."""
+_COUNTING_S = 0.5
 _PATIENCE_S = 2.0
 _SHOWN_JOBS = 20
 
@@ -60,6 +61,7 @@ class Glances:
         self._gathering = asyncio.Lock()
         self._glance: Glance | None = None
         self._fresh_until_s = 0.0
+        self._counting: asyncio.Task[Mapping[str, Tally]] | None = None
         self._count_again_s = 0.0
         self._backfills: dict[str, tuple[int, tuple[Job | None, Job | None]]] = {}
 
@@ -99,13 +101,24 @@ class Glances:
         return replace(now, vitals=replace(now.vitals, trouble=trouble))
 
     async def _tallies(self, last: Mapping[str, Tally]) -> Mapping[str, Tally]:
-        began_s = self._clock.monotonic_s()
-        if began_s < self._count_again_s:
+        """A count that takes long is waited for later, and no second one is begun beside it."""
+        if self._counting is None:
+            if self._clock.monotonic_s() < self._count_again_s:
+                return last
+            self._counting = asyncio.get_running_loop().create_task(self._counted(), name="count the gaps")
+        await asyncio.wait((self._counting,), timeout=_COUNTING_S)
+        if not self._counting.done():
             return last
+        counting, self._counting = self._counting, None
+        tallies = await counting
+        self.happenings.on_tallies(tallies)
+        return tallies
+
+    async def _counted(self) -> Mapping[str, Tally]:
+        began_s = self._clock.monotonic_s()
         tallies = await self._store.tallies()
         ended_s = self._clock.monotonic_s()
         self._count_again_s = ended_s + _REST * (ended_s - began_s)
-        self.happenings.on_tallies(tallies)
         return tallies
 
     async def _jobs(self) -> Sequence[Job]:
