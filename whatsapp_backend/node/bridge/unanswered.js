@@ -5,28 +5,37 @@
 export class Unanswered {
     /** @type {Map<object, number>} by a stanza's own attributes: when it came, oldest first */
     #since = new Map()
-    /** @type {Map<string, object>} the attributes of messages, by their ids */
+    /** @type {Map<string, Set<object>>} of messages, by their ids: senders choose them, two may be alike */
     #messages = new Map()
 
     /** @param {import('./engine.js').BinaryNode} stanza */
     came({ tag, attrs }) {
-        if (tag === 'message' && attrs.id) this.#messages.set(attrs.id, attrs)
+        if (tag === 'message' && attrs.id) {
+            const alike = this.#messages.get(attrs.id) ?? new Set()
+            this.#messages.set(attrs.id, alike.add(attrs))
+        }
         this.#since.set(attrs, Date.now())
     }
 
     /** @param {{attrs: Record<string, string>}} stanza the very same attributes */
     acked({ attrs }) {
-        this.#since.delete(attrs)
-        if (this.#messages.get(attrs.id) === attrs) this.#messages.delete(attrs.id)
+        this.#answered(attrs.id, attrs)
     }
 
     /** @param {string[]} ids of messages */
     received(ids) {
         for (const id of ids) {
-            const attrs = this.#messages.get(id)
-            if (attrs) this.#since.delete(attrs)
-            this.#messages.delete(id)
+            const [attrs] = this.#messages.get(id) ?? []
+            if (attrs) this.#answered(id, attrs)
         }
+    }
+
+    /** @param {string} id @param {object} attrs */
+    #answered(id, attrs) {
+        this.#since.delete(attrs)
+        const alike = this.#messages.get(id)
+        alike?.delete(attrs)
+        if (!alike?.size) this.#messages.delete(id)
     }
 
     /** How many, and when the oldest of them came, in milliseconds of wall clock. */

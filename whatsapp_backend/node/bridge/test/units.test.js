@@ -17,6 +17,7 @@ import { FrameReader } from '../reader.js'
 import { readHistory } from '../records.js'
 import { fromJson, stanzaHash, toJson } from '../stanzas.js'
 import { tidy, TooDeep } from '../tidy.js'
+import { Unanswered } from '../unanswered.js'
 
 const page = readFileSync(new URL('../../../../docs/frames.md', import.meta.url), 'utf8')
 /** @type {any[]} */
@@ -340,4 +341,15 @@ test('a chunk that unpacks to more than it may is refused', async () => {
     const open = async () => Readable.from([bomb])
     await assert.rejects(downloadHistory({}, { maxBytes: 10_000, open }), { name: 'TooLarge' })
     await assert.rejects(downloadHistory({}, { open: async () => Readable.from([Buffer.from('no zlib')]) }))
+})
+
+test('unanswered.js: of messages with one id, which two senders may choose, each is answered by itself', () => {
+    const unanswered = new Unanswered()
+    const [one, other, third] = ['a', 'b', 'c'].map(from => ({ tag: 'message', attrs: { id: 'ALIKE', from } }))
+    for (const stanza of [one, other, third]) unanswered.came(stanza)
+    unanswered.received(['ALIKE'])
+    assert.equal(unanswered.told.count, 2)
+    unanswered.acked(third)
+    unanswered.received(['ALIKE', 'ALIKE', 'NEVER CAME'])
+    assert.deepEqual(unanswered.told, { count: 0, since: null })
 })
