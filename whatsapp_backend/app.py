@@ -229,6 +229,7 @@ class Daemon:
             cut=self.epochs.deaf,
             deafened=self.connector.deafened,
             patience=self._patience,
+            owed=self._meters.commits,
         )
 
     def _lead(self) -> Lead:

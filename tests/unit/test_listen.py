@@ -1,5 +1,6 @@
 """Deaf or quiet: what is done about an account of which nothing comes, by the daemon as it runs, over virtual time."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from itertools import pairwise
@@ -327,3 +328,48 @@ async def test_a_connection_that_answers_again_in_time_is_left_alone(quietly: An
         place.bridge._deaf.clear()
         await place.clock.advance(HOUR_S)
         assert place.asked("start") == 1
+
+
+def hang(place: Place, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """The store takes nothing in until this is set."""
+    goes_on, commit = asyncio.Event(), place.store.commit
+
+    async def hangs(told: Any) -> Any:
+        await goes_on.wait()
+        return await commit(told)
+
+    monkeypatch.setattr(place.store, "commit", hangs)
+    return goes_on
+
+
+async def test_a_connection_whose_messages_wait_for_our_own_store_is_left_alone(
+    quietly: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with quietly() as place:
+        goes_on = hang(place, monkeypatch)
+        first = place.bridge.writes(ACCOUNT, ANA)
+        place.bridge.deafen(ACCOUNT, ENGINE)  # the commit has no answer, so nothing after it is dealt with
+        place.bridge.writes(ACCOUNT, ANA)
+        await place.clock.advance(2 * FOUND_S)
+        assert place.asked("start") == 1
+        assert events(place, "[deaf]") == []
+        goes_on.set()
+        await place.clock.advance(FOUND_S)
+        assert first in place.landed()
+        assert place.asked("start") == 2, "now it is the engine that does not go on"
+
+
+async def test_an_answer_of_the_phone_that_waits_for_our_own_store_is_not_missed(
+    quietly: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with quietly() as place:
+        await place.clock.advance(HOUR_S)
+        place.bridge.writes(ACCOUNT, ANA)
+        await place.clock.advance(MINUTE_S)
+        goes_on = hang(place, monkeypatch)
+        await place.clock.advance(3 * FOUND_S)
+        assert place.asked("echo") >= 2
+        assert place.asked("start") == 1
+        goes_on.set()
+        await place.clock.advance(MINUTE_S)
+        assert (place.asked("start"), place.hearing(ACCOUNT)) == (1, "quiet")

@@ -12,6 +12,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import structlog
 
@@ -44,7 +45,8 @@ Deafened = Callable[[str, str], None]
 class Listener:
     """`shown(account, hearing)` when that changes, `deafened(account, reason)` when its connection must end.
 
-    `cut(account, ms)` is called before that: nothing that came after this moment can be relied on.
+    `cut(account, ms)` is called before that: nothing that came after this moment can be relied on. `owed` counts the
+    commits that the store has not answered yet, by account.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Listener:
         cut: Callable[[str, int], None],
         deafened: Deafened,
         patience: Patience,
+        owed: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._gateway = gateway
         self._clock = clock
@@ -66,6 +69,7 @@ class Listener:
         self._cut = cut
         self._deafened = deafened
         self._patience = patience
+        self._owed = owed
         self._recall = Recall(journal, clock)
         self._ears: dict[str, Ear] = {}
         self._up: set[str] = set()
@@ -108,7 +112,8 @@ class Listener:
         waits = stuck if isinstance(stuck, Mapping) else {}
         now_ms, wall_ms = self._now_ms(), self._clock.wall_ms()
         self._signs = {
-            account: _signs(now_ms, wall_ms - at_ms, waits.get(account))
+            # What waits for our own store says nothing of the engine.
+            account: _signs(now_ms, wall_ms - at_ms, None if self._owed.get(account) else waits.get(account))
             for account, at_ms in (heard.items() if isinstance(heard, Mapping) else ())
             if isinstance(at_ms, int)
         }
@@ -162,6 +167,8 @@ class Listener:
                 case Act.CONCLUDE:
                     self._ears[account] = rules.unanswered(self._ears[account], self._now_ms())
                     break
+                case Act.SUSPECT if self._owed.get(account):
+                    break  # the phone's answer may be what waits for our own store
                 case Act.SUSPECT:
                     self._ears[account] = rules.suspected(self._ears[account], self._now_ms())
                     log.warning("[deaf] suspected", account=account, reason=step.reason)
