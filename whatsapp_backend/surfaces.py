@@ -90,7 +90,12 @@ class Surfaces:
             self.gate.guard(),
             refuse_while_passive(self.lead.standing, instance_id=settings.instance_id),
         ]
-        status = Status(self.glances, instance_id=settings.instance_id, wall_ms=self.clock.wall_ms)
+        status = Status(
+            self.glances,
+            instance_id=settings.instance_id,
+            wall_ms=self.clock.wall_ms,
+            paused_until_ms=self.pauses.until_ms,
+        )
         live = Live(glances=self.glances, status=status, clock=self.clock, again=self.gate.again)
         routes = [*self._of_dashboard(status, live), *self._of_data()]
         app = application([*routes, *OpenApi(routes).routes()], guards=guards, hosts=hosts_of(settings))
