@@ -41,7 +41,8 @@ class Seen:
         if not self.health["ok"] or self.health.get("reason"):
             return str(self.health.get("reason") or self.health["status"])
         down = [one for one in self.accounts if one["status"] != "connected"]
-        return f"{len(down)} of {len(self.accounts)} accounts are not connected" if down else None
+        are = "is" if len(down) == 1 else "are"
+        return f"{len(down)} of {several(len(self.accounts), 'account')} {are} not connected" if down else None
 
 
 async def show(asked: Asked) -> int:

@@ -98,6 +98,7 @@ def moment(iso: str | None, *, until: int = _MINUTE) -> str:
 
 def _came(job: Mapping[str, Any]) -> list[str]:
     work, why = job["progress"], job["errorMessage"] or job["errorCode"]
+    why = None if job["errorCode"] == job["state"] else why  # cancelled: it was cancelled
     asked = f"{several(work['threads'], 'thread')}, {several(work['requests'], 'request')}"
     return [
         f"{job['state']}: {why}" if why else job["state"],
