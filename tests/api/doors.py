@@ -80,7 +80,7 @@ def all_routes(backend: Backend, gate: Gate) -> list[Route]:
         *Exports(accounts=backend.desk, documents=backend.documents, queries=backend.documents).routes(),
     ]
     glances = Glances(ward=backend.ward, store=backend.store, landed=lambda: 0, clock=SystemClock())
-    status = Status(glances, instance_id="test-1", wall_ms=lambda: NOW_MS)
+    status = Status(glances, instance_id="test-1", wall_ms=lambda: NOW_MS, paused_until_ms=backend.pauses.until_ms)
     routes += [
         *Metrics(_look).routes(),
         *Dashboard(backend.desk).routes(),

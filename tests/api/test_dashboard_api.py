@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from backend import NOW_MS, OTHER, SHOP, Backend, refused
+from backend import NOW_MS, OTHER, SHOP, Backend, refused, view
 
 from whatsapp_backend.api import dashboard, glances
 from whatsapp_backend.api.coverage import CoverageMap
@@ -20,7 +20,8 @@ from whatsapp_backend.api.dashboard import FILES, Dashboard
 from whatsapp_backend.api.glances import Glances
 from whatsapp_backend.api.live import Live
 from whatsapp_backend.api.server import application
-from whatsapp_backend.api.status import Status
+from whatsapp_backend.api.status import Status, needs_attention
+from whatsapp_backend.api.values import iso_ms
 from whatsapp_backend.api.who import WHO, Role, Who
 from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.domain.coverage import (
@@ -54,7 +55,12 @@ class Behind:
         self.clock = FakeClock(wall_ms=NOW_MS)
         self.sender: Who | None = Who(role=Role.ADMIN)
         self.glances = Glances(ward=backend.ward, store=backend.store, landed=lambda: 0, clock=self.clock)
-        self.status = Status(self.glances, instance_id="test-1", wall_ms=self.clock.wall_ms)
+        self.status = Status(
+            self.glances,
+            instance_id="test-1",
+            wall_ms=self.clock.wall_ms,
+            paused_until_ms=backend.pauses.until_ms,
+        )
         self.live = Live(glances=self.glances, status=self.status, clock=self.clock, again=self.again, most=2)
 
     async def again(self, _: web.Request) -> Who | None:
@@ -129,6 +135,29 @@ async def test_it_says_how_everything_is_without_any_code_or_number(behind, api)
     assert shop["lastEventAt"] == "2026-11-22T06:19:31.000Z"
     assert (other["needsQR"], other["needsAttention"]) == (True, True)
     assert {"lastBackfillAt", "lastHistorySyncAt", "lastSeen", "reconnectCount", "reconnectAttempts"} <= shop.keys()
+
+
+async def test_a_pause_is_shown_while_it_lasts(behind, api):
+    until_ms = await behind.backend.pauses.pause(SHOP, 2 * 3_600_000)
+    told = await (await api.get(STATUS)).json()
+    assert [one["pausedUntil"] for one in told["accounts"]] == [iso_ms(until_ms), None]
+
+
+@pytest.mark.parametrize(
+    ("status", "failures", "ago_s", "needed"),
+    [
+        ("connecting", 0, 600, False),
+        ("connecting", 3, 59, False),
+        ("reconnecting", 3, 59, False),
+        ("connecting", 3, 61, True),
+        ("reconnecting", 3, 61, True),
+    ],
+)
+def test_an_account_that_keeps_failing_to_connect_needs_somebody(status, failures, ago_s, needed):
+    fails = view(
+        SHOP, "+15550001111", status=status, retry_count=failures, last_disconnected_at_ms=NOW_MS - ago_s * 1000
+    )
+    assert needs_attention(fails, NOW_MS) is needed
 
 
 async def test_what_somebody_may_not_see_is_in_no_part_of_it(behind, api):

@@ -108,7 +108,9 @@ async def test_what_is_no_http_is_a_400_and_not_the_end(api, line):
 
 @pytest.mark.parametrize("path", ["/nowhere", "/api/whatsapp", "/api/whatsapp/qr/", "/ready/", "/x//ready"])
 async def test_an_unknown_route_is_a_json_404(api, path):
-    await refused(await api.get(path), 404, "not_found")
+    answer = await api.get(path)
+    assert "GET / lists all" in (await answer.json())["message"]
+    await refused(answer, 404, "not_found")
 
 
 async def test_a_method_that_a_route_does_not_know_is_a_json_405_that_names_those_it_knows(api):

@@ -83,6 +83,12 @@ async def test_status_is_one_screen_of_all_there_is(backend, command):
     assert [job["id"] for job in one["jobs"]] == ["J1"]
 
 
+async def test_without_an_account_status_says_how_to_declare_one(backend, command):
+    backend.desk.known.clear()
+    code, out, _ = await command("status")
+    assert (code, "whatsapp-backend pair" in out, "history that came" in out) == (0, True, False)
+
+
 async def test_what_is_degraded_is_1_with_its_reason(backend, command):
     backend.desk.change(OTHER, status="logged_out")
     code, out, _ = await command("status")

@@ -79,7 +79,15 @@ async def test_nobody_waits_who_does_not_want_to(alone, backend, command):
 async def test_a_dry_run_shows_its_plan(alone, backend, command, arguments):
     code, out, _ = await command(*arguments, "--dry-run")
     assert (code, backend.runs.known["J1"].dry_run) == (0, True)
-    assert [text for text in ("200, $0.0002", "1000, $0.0018") if text not in " ".join(out.split())] == []
+    said = (
+        "4 gaps of 3 threads",
+        "at least: 4",
+        "writes of these, at most: 200, $0.0002",
+        "in all, at most: 1000, $0.0018",
+    )
+    assert [text for text in said if text not in out] == []
+    code, out, _ = await command("jobs")
+    assert (code, "dry run" in out) == (0, True)
 
 
 async def test_the_plan_of_a_run_without_limits_does_not_make_up_how_much_there_is(alone, backend, command):
@@ -186,6 +194,11 @@ async def test_an_interrupted_command_says_that_the_run_goes_on(alone, backend, 
 
 
 # -- Jobs and gaps ---------------------------------------------------------------------------------------------------
+
+
+async def test_where_nothing_ran_the_list_of_jobs_says_so(backend, command):
+    assert await command("jobs") == (0, "nothing ran yet\n", "")
+    assert await command("jobs", "--json") == (0, "", "")
 
 
 async def test_jobs_are_listed_newest_first_over_all_accounts(backend, command):

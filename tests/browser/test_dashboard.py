@@ -147,6 +147,8 @@ async def test_a_run_is_started_and_cancelled_on_the_page(watched: Watched) -> N
     await expect(run.locator("progress")).to_be_visible()
     await run.get_by_role("button", name="Cancel").click()
     await expect(run).to_contain_text("cancelled")
+    await expect(run).not_to_contain_text("it was cancelled")
+    await expect(run).to_be_focused()
     await expect(run.locator("progress")).to_be_hidden()
     await expect(watched.page.page.locator("#happened")).to_contain_text("Backfill cancelled")
 

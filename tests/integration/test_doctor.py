@@ -264,6 +264,11 @@ async def test_a_state_directory_that_others_can_open_is_found(settings, state):
     assert (await machine.permissions(settings(STATE_DIR=state / "new"))).verdict is OK
 
 
+async def test_a_store_that_is_not_there_yet_is_not_called_sound(settings, state):
+    assert (await machine.store(settings())).found == "there is none yet"
+    assert list(state.iterdir()) == []
+
+
 async def test_a_damaged_store_is_found(settings, state):
     async with SqliteStore.opened(state):
         found = await machine.store(settings())

@@ -75,6 +75,24 @@ async def test_a_paired_account_that_cannot_reach_the_server_keeps_trying_and_ke
         assert {args["creds"] for args in made.asked("start")} == {'{"me":"old"}'}
 
 
+async def test_the_moment_it_ended_is_that_of_the_first_of_many_failures() -> None:
+    store = MemoryStore()
+    await paired(store)
+    async with linked(store) as made:
+        await made.boot()
+        await made.open()
+        await made.close(408, "timed out")
+        ended_at_ms = made.view.last_disconnected_at_ms
+        for _ in range(3):
+            await made.clock.advance(61)
+            await made.close(408, "timed out")
+            assert made.view.last_disconnected_at_ms == ended_at_ms
+        await made.clock.advance(61)
+        await made.open()
+        await made.close(408, "timed out")
+        assert made.view.last_disconnected_at_ms > ended_at_ms
+
+
 async def test_a_server_that_says_nothing_costs_the_connect_timeout_and_is_tried_again() -> None:
     store = MemoryStore()
     await paired(store)

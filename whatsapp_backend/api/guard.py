@@ -37,6 +37,7 @@ _NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{7,}(?![0-9A-Za-z])")
 """What might be a phone's: a request's id goes into the log."""
 _OWN_ID = web.RequestKey("request_id", str)
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
+_PLAINLY = {404: "there is no such route: GET / lists all", 405: "this route knows no such method: GET / lists all"}
 _UNAVAILABLE = {
     DocumentsUnavailable: "firestore_unavailable",
     StoreUnwell: "store_unwell",
@@ -112,7 +113,7 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         response = await handler(request)
     except web.HTTPException as error:
-        response = failure(request, error.status, error.reason.lower().replace(" ", "_"), error.text or error.reason)
+        response = failure(request, error.status, error.reason.lower().replace(" ", "_"), _message_of(error))
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
     except tuple(_UNAVAILABLE) as error:
@@ -131,6 +132,12 @@ async def answered(request: web.Request, handler: Handler) -> web.StreamResponse
     if not response.prepared:  # a stream is on its way already, with these headers
         response.headers.update(own_headers(request))
     return response
+
+
+def _message_of(error: web.HTTPException) -> str:
+    """What it says itself, unless that is only what its number says."""
+    said = error.text or error.reason
+    return _PLAINLY.get(error.status, said) if said == f"{error.status}: {error.reason}" else said
 
 
 def own_headers(request: web.Request) -> dict[str, str]:

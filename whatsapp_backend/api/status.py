@@ -56,7 +56,7 @@ class Status:
         *,
         instance_id: str,
         wall_ms: Callable[[], int],
-        paused_until_ms: Callable[[str], int | None] = lambda _: None,
+        paused_until_ms: Callable[[str], int | None],
     ) -> None:
         self._glances = glances
         self._instance_id = instance_id
@@ -164,7 +164,7 @@ def reason_of(view: AccountView) -> str | None:
 
 def needs_attention(view: AccountView, now_ms: int) -> bool:
     """Whether somebody has to do something about an account, or ought to look at it."""
-    if view.status == "reconnecting":
+    if view.status == "reconnecting" or (view.status == "connecting" and view.retry_count):
         return now_ms - (view.last_disconnected_at_ms or 0) > _PATIENCE_MS
     return view.status not in _WELL or view.hearing == "deaf"
 

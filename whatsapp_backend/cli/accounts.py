@@ -15,6 +15,7 @@ from whatsapp_backend.cli.options import Asked
 from whatsapp_backend.cli.tables import cell, moment, print_line, texts
 
 Account = Mapping[str, Any]
+NOBODY = "no account is declared yet: `whatsapp-backend pair +1555…` declares one"
 
 
 async def show(asked: Asked) -> int:
@@ -87,4 +88,4 @@ def _print(accounts: Iterable[Account], *, as_json: bool) -> None:
     elif found:
         Console().print(account_table(found))
     else:
-        print("no account is declared yet: `whatsapp-backend pair +1555…` declares one")
+        print(NOBODY)

@@ -75,12 +75,13 @@ async def _begun(daemon: Daemon, *, number: str | None, account: str | None, nam
 async def _followed(daemon: Daemon, account: str, as_json: bool, clock: Clock, patience_s: float) -> _Ended:  # noqa: FBT001 -- an operator's choice, passed on
     """Show every state and every code until it has ended."""
     shown: tuple[str, str | None] | None = None
+    came = False
     until_s = clock.monotonic_s() + patience_s
     while True:
         answer = await daemon.get("qr", account)
         status, code = str(answer["status"]), answer["qr"]
         if (status, code) != shown:
-            shown = (status, code)
+            shown, came = (status, code), came or code is not None
             if as_json:
                 print_line({"accountId": account, "status": status, "qr": code})
                 sys.stdout.flush()
@@ -89,8 +90,21 @@ async def _followed(daemon: Daemon, account: str, as_json: bool, clock: Clock, p
         if ended := await _ended(daemon, account, status):
             return ended
         if clock.monotonic_s() >= until_s:
-            return _Ended(Exit.NOT_SCANNED, f"nobody scanned the code within {patience_s:.0f} s: ask again")
+            return await _too_late(daemon, account, patience_s, came=came)
         await clock.sleep(_LOOK_EVERY_S)
+
+
+async def _too_late(daemon: Daemon, account: str, patience_s: float, *, came: bool) -> _Ended:
+    if came:
+        return _Ended(Exit.NOT_SCANNED, f"nobody scanned the code within {patience_s:.0f} s: ask again")
+    why = await _why(daemon, account)
+    told = f", the last connection ended: {why}" if why else ""
+    return _Ended(Exit.NOT_SCANNED, f"WhatsApp gave no code within {patience_s:.0f} s{told}; ask again")
+
+
+async def _why(daemon: Daemon, account: str) -> str | None:
+    found = (one["lastError"] for one in (await daemon.get("accounts"))["accounts"] if one["id"] == account)
+    return next(found, None)
 
 
 async def _ended(daemon: Daemon, account: str, status: str) -> _Ended | None:

@@ -97,8 +97,10 @@ def _show(found: list[Job], asked: Asked, *, plans: bool = False) -> None:
             print_line(job)
     elif plans:
         print_plans(found)
-    else:
+    elif found:
         print_jobs(found)
+    else:
+        print("nothing ran yet")
 
 
 async def _open_gaps(daemon: Daemon, account: str) -> int:

@@ -10,12 +10,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from whatsapp_backend.cli.accounts import account_table
+from whatsapp_backend.cli.accounts import NOBODY, account_table
 from whatsapp_backend.cli.client import Daemon
 from whatsapp_backend.cli.exits import Exit
 from whatsapp_backend.cli.meant import with_daemon
 from whatsapp_backend.cli.options import Asked
-from whatsapp_backend.cli.tables import moment, print_line, texts
+from whatsapp_backend.cli.tables import moment, print_line, several, texts
 from whatsapp_backend.clock import Clock, SystemClock
 from whatsapp_backend.errors import DaemonRefused, DaemonSilent
 
@@ -41,7 +41,8 @@ class Seen:
         if not self.health["ok"] or self.health.get("reason"):
             return str(self.health.get("reason") or self.health["status"])
         down = [one for one in self.accounts if one["status"] != "connected"]
-        return f"{len(down)} of {len(self.accounts)} accounts are not connected" if down else None
+        are = "is" if len(down) == 1 else "are"
+        return f"{len(down)} of {several(len(self.accounts), 'account')} {are} not connected" if down else None
 
 
 async def show(asked: Asked) -> int:
@@ -111,17 +112,18 @@ def _screen(seen: Seen) -> Group:
         Text("healthy", style="bold green") if not seen.trouble else Text(f"degraded: {seen.trouble}", style="bold red")
     )
     debts = health["debts"]
-    owed = f"{debts['open']} messages are owed to us, {health['parked']} parked"
+    owed = f"{several(debts['open'], 'message')} owed to us, {health['parked']} parked"
     lags = ", ".join(f"{one['name']} {one['lag']} behind" for one in seen.consumers)
     about = Text(f"{health['mode']}, version {health['version']}, up {health['uptime']} s; {owed}; {lags}")
-    parts: list[Any] = [state, about, account_table(seen.accounts), _missing(seen)]
+    tables = [account_table(seen.accounts), _missing(seen)] if seen.accounts else [Text(NOBODY)]
+    parts: list[Any] = [state, about, *tables]
     if seen.jobs:
         parts.append(_jobs(seen.jobs))
     return Group(*parts)
 
 
 def _missing(seen: Seen) -> Table:
-    table = Table("account", "open gaps", "history that came")
+    table = Table("account", "gaps", "history that came")
     for one in seen.accounts:
         gaps = ", ".join(f"{count} {state}" for state, count in sorted(seen.gaps[one["id"]].items()))
         came = ", ".join(f"{percent} %" for percent in seen.history[one["id"]].values())
@@ -133,6 +135,6 @@ def _jobs(jobs: list[dict[str, Any]]) -> Table:
     table = Table("running job", "since (UTC)", "came so far")
     for job in jobs:
         work = job["progress"]
-        came = f"{work['fetched']} fetched, {work['stored']} stored, {work['gapsClosed']} gaps closed"
+        came = f"{work['fetched']} fetched, {work['stored']} stored, {several(work['gapsClosed'], 'gap')} closed"
         table.add_row(*texts(f"{job['kind']} of {job['accountId']}", moment(job["startedAt"]), came))
     return table

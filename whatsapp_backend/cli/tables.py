@@ -25,22 +25,29 @@ def print_jobs(jobs: Sequence[Mapping[str, Any]]) -> None:
         table = Table(Column("job", no_wrap=True), Column("what came", overflow="fold"), title=account, show_lines=True)
         for job in jobs:
             if job["accountId"] == account:
-                created = f"{moment(job['createdAt'])} UTC"
-                table.add_row(cell(job["id"], f"{job['kind']}, {job['trigger']}", created), cell(*_came(job)))
+                kind = ", ".join([job["kind"], job["trigger"], *(["dry run"] if job["dryRun"] else [])])
+                table.add_row(cell(job["id"], kind, f"{moment(job['createdAt'])} UTC"), cell(*_came(job)))
         Console().print(table)
 
 
 def print_plans(jobs: Sequence[Mapping[str, Any]]) -> None:
     """What dry runs would do."""
-    columns = ("threads", "gaps", "requests, at least", "writes of these, at most", "in all, at most")
-    table = Table(Column("account", no_wrap=True), *columns)
+    table = Table(Column("account", overflow="fold"), "what would be done", show_lines=True)
     for job in jobs:
-        plan = job["plan"] or {}
-        certain = _priced(plan["writes"], plan["costUsd"]) if plan else None
-        most = _priced(plan["mostWrites"], plan["mostCostUsd"]) if plan else job["errorMessage"] or job["state"]
-        counts = (plan.get(name) for name in ("threads", "gaps", "requests"))
-        table.add_row(*texts(job["accountId"], *counts, certain, most))
+        plan = job["plan"]
+        planned = _planned(plan) if plan else [str(job["errorMessage"] or job["state"])]
+        table.add_row(cell(job["accountId"]), cell(*planned))
     Console().print(table)
+
+
+def _planned(plan: Mapping[str, Any]) -> list[str]:
+    certain, most = _priced(plan["writes"], plan["costUsd"]), _priced(plan["mostWrites"], plan["mostCostUsd"])
+    return [
+        f"{several(plan['gaps'], 'gap')} of {several(plan['threads'], 'thread')}",
+        f"requests, at least: {plan['requests']}",
+        f"writes of these, at most: {certain}",
+        f"writes in all, at most: {most}",
+    ]
 
 
 def _priced(writes: int | None, cost_usd: float | None) -> str:
@@ -78,7 +85,10 @@ def print_thread(answer: Mapping[str, Any]) -> None:
         table.add_row(*_span(doubt), *texts(f"connections are doubted: {doubt['reason']}"))
     if table.row_count:
         Console().print(table)
-    Console().print(_gaps(answer["gaps"]))
+    if answer["gaps"]:
+        Console().print(_gaps(answer["gaps"]))
+    else:
+        print("no gaps")
 
 
 def moment(iso: str | None, *, until: int = _MINUTE) -> str:
@@ -88,11 +98,13 @@ def moment(iso: str | None, *, until: int = _MINUTE) -> str:
 
 def _came(job: Mapping[str, Any]) -> list[str]:
     work, why = job["progress"], job["errorMessage"] or job["errorCode"]
+    why = None if job["errorCode"] == job["state"] else why  # cancelled: it was cancelled
+    asked = f"{several(work['threads'], 'thread')}, {several(work['requests'], 'request')}"
     return [
         f"{job['state']}: {why}" if why else job["state"],
-        f"{work['threads']} threads, {work['requests']} requests, {work['unanswered']} of them without an answer",
-        f"{work['fetched']} fetched, {work['stored']} stored, {work['duplicates']} duplicates",
-        f"{work['gapsClosed']} gaps closed",
+        f"{asked}, {work['unanswered']} of them without an answer",
+        f"{work['fetched']} fetched, {work['stored']} stored, {several(work['duplicates'], 'duplicate')}",
+        f"{several(work['gapsClosed'], 'gap')} closed",
     ]
 
 
@@ -137,6 +149,11 @@ def texts(*values: object) -> list[Text]:
 def printable(text: str) -> str:
     """Text without anything that a terminal would obey."""
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def several(number: int, what: str) -> str:
+    """One gap, two gaps."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _chat(thread: str) -> str:

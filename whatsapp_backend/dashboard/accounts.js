@@ -112,7 +112,7 @@ function factsOf(account) {
     ["debts", account.debts ? `${count(account.debts, "message")} owed` : null],
     ["last", account.lastMessageAt ? `last message ${ago(account.lastMessageAt)}` : null],
     ["reconnects", account.reconnectCount ? `connected again ${count(account.reconnectCount, "time")}` : null],
-    ["backfill", account.lastBackfillAt ? `backfill ${account.lastBackfillStatus === "error" ? "failed" : "ended"} ${ago(account.lastBackfillAt)}` : null],
+    ["backfill", account.lastBackfillAt ? `backfill ${account.lastBackfillStatus === "error" ? "did not finish" : "ended"} ${ago(account.lastBackfillAt)}` : null],
     ["paused", account.pausedUntil ? `paused until ${moment(Date.parse(account.pausedUntil))}` : null, "calm"],
     ["rests", account.phoneRestsUntil ? `the phone did not answer: it is asked again ${moment(Date.parse(account.phoneRestsUntil))}` : null, "ask"],
     ["retry", account.nextRetryAt && account.status !== "connected" ? `next attempt ${moment(Date.parse(account.nextRetryAt))}` : null],

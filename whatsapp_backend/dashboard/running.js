@@ -23,13 +23,14 @@ export function running() {
           try {
             await api.cancel(now.accountId, now.id);
             toast("Cancelled. What it did stays.");
+            node.focus(); // the button goes, and would take the place in the page with it
           } catch (error) {
             toast(error.message);
           }
         },
       },
     }, "Cancel");
-    const node = el("li", { class: "job" }, el("div", {}, title, words), cancel, bar);
+    const node = el("li", { class: "job", tabindex: "-1" }, el("div", {}, title, words), cancel, bar);
     const update = (one) => {
       now = one;
       const name = names.get(one.accountId) ?? "an account";
@@ -86,7 +87,7 @@ function jobWords(one) {
   if (progress.requests) parts.push(count(progress.requests, "request"));
   if (progress.fetched) parts.push(`${count(progress.fetched, "message")}, ${progress.stored.toLocaleString()} new`);
   if (progress.gapsClosed) parts.push(`${count(progress.gapsClosed, "gap")} closed`);
-  if (one.errorMessage) parts.push(one.errorMessage);
+  if (one.errorMessage && one.errorCode !== one.state) parts.push(one.errorMessage);
   if (one.endedAt) parts.push(ago(one.endedAt));
   return parts.join(" · ");
 }

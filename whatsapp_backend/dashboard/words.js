@@ -86,7 +86,12 @@ function firstLine(service, summary, accounts) {
     return { tone: "ask", text: `${who} ${troubled.length === 1 ? "needs" : "need"} you.` };
   }
   if (summary.connected < summary.accounts) {
-    return { tone: "busy", text: `${summary.connected} of ${count(summary.accounts, "phone")} connected, the others are on their way.` };
+    const away = summary.accounts - summary.connected;
+    const rest = away === 1 ? "the other is" : "the others are";
+    const text = summary.connected
+      ? `${summary.connected} of ${summary.accounts} phones connected; ${rest} being connected.`
+      : `${away === 1 ? "The phone is" : "The phones are"} being connected.`;
+    return { tone: "busy", text };
   }
   const phones = summary.accounts === 1 ? "The phone is connected" : `All ${summary.accounts} phones are connected`;
   if (summary.openGaps) return { tone: "busy", text: `${phones}; ${count(summary.openGaps, "gap")} ${summary.openGaps === 1 ? "is" : "are"} to be filled.` };

@@ -306,12 +306,13 @@ class Link:
     def _tell(self, ended: Ended, decision: Decision) -> None:
         now_ms, wait_s = self._near.clock.wall_ms(), decision.wait_s
         expected = decision.status == "connecting"
+        again = self._opened_at_s is None and decision.endings.failures > 1  # it had ended before, and still has
         self._change(
             status=decision.status,
             qr=None,
             caught_up=False,
             last_error=None if expected else decision.reason or ended.reason,
-            last_disconnected_at_ms=now_ms,
+            last_disconnected_at_ms=self.view.last_disconnected_at_ms if again else now_ms,
             last_disconnect_code=ended.code,
             last_disconnect_reason=ended.reason,
             retry_count=decision.endings.failures,

@@ -13,6 +13,7 @@ from yarl import URL
 
 from whatsapp_backend import __version__
 from whatsapp_backend.adapters.sqlite_store.beside import damage
+from whatsapp_backend.adapters.sqlite_store.opening import FILE_NAME
 from whatsapp_backend.cli.client import Daemon, address
 from whatsapp_backend.cli.doctor.findings import Finding, fail, ok, warn
 from whatsapp_backend.cli.doctor.listeners import holder_of
@@ -82,7 +83,7 @@ async def permissions(settings: Settings) -> Finding:
 async def store(settings: Settings) -> Finding:
     """The file is sound. Looked at only while nobody has it."""
     folder = settings.state_dir
-    if not folder.is_dir():
+    if not (folder / FILE_NAME).exists():
         return ok("store", "there is none yet")
     try:
         found = await asyncio.to_thread(damage, folder, patience_s=_CHECK_S)

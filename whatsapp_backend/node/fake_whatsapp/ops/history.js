@@ -72,7 +72,10 @@ function* generatedChunks(recipe) {
     for (let c = 0; c < conversations; c += 1) {
         const own = Math.floor(messages / conversations) + (c < messages % conversations ? 1 : 0)
         for (let i = 0; i < own; i += 1) {
-            if (open.at(-1)?.c !== c) open.push({ c, chat: String(first + c), name: `Person ${c}`, messages: [] })
+            if (open.at(-1)?.c !== c) {
+                const number = first + c
+                open.push({ c, chat: String(number), name: `Person ${number % 1000}`, messages: [] })
+            }
             open.at(-1)?.messages.push({
                 id: `${prefix}-${c}-${i}`, text: `${prefix} ${c} ${i}`, from_me: i % 4 === 3,
                 time: start_time + i * step_s
