@@ -15,8 +15,8 @@ _MINUTE, _SECOND = 16, 19
 
 
 def print_line(answer: Mapping[str, Any]) -> None:
-    """One JSON object on a line of its own."""
-    print(orjson.dumps(answer).decode())
+    """One JSON object on a line of its own, at once: who reads it through a pipe waits for it."""
+    print(orjson.dumps(answer).decode(), flush=True)
 
 
 def print_jobs(jobs: Sequence[Mapping[str, Any]]) -> None:
