@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -12,6 +13,9 @@ pytest_plugins = ["firestore_fixtures", "whole", "world"]
 
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false", "no"}
 _ABOUT_THE_MACHINE = {"FIRESTORE_EMULATOR_JAR"}
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; commands would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for name in KNOWN - _ABOUT_THE_MACHINE:
     os.environ.pop(name, None)
