@@ -8,39 +8,24 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from whatsapp_backend import __version__
 from whatsapp_backend.adapters.bridge.gateway import BridgeGateway
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.domain.accounts import AccountView
-from whatsapp_backend.domain.journal import StoreStats
 from whatsapp_backend.domain.operations import Operations
 from whatsapp_backend.domain.sight import Known, Sight, Waiting
-from whatsapp_backend.domain.watching import Counts, Lag
 from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.lead import Lead
 from whatsapp_backend.flows.meters import Meters
 from whatsapp_backend.flows.publish import CONSUMER
+from whatsapp_backend.ports import Watched
 
 _PATIENCE_S = 0.5
 _COUNT_EVERY_MS = 15_000
 """Every open gap is looked at: some tenths of a second where there are a hundred thousand."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _STATM = Path("/proc/self/statm")
-
-
-class Watched(Protocol):
-    """What operators watch of the store. Nothing here waits for a write."""
-
-    async def stats(self) -> StoreStats:
-        """What it holds, cheap enough to be asked every second."""
-
-    async def lag(self, consumer: str) -> Lag:
-        """What this consumer has not passed yet; as cheap."""
-
-    async def counts(self) -> Counts:
-        """What waits, by account; once in some seconds: every open gap is looked at."""
 
 
 @dataclass(slots=True)

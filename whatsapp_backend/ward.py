@@ -60,9 +60,10 @@ class DaemonWard:
         return self._bridge_trouble() or self._firestore_trouble()
 
     def _behind(self, lag: Lag) -> Behind:
-        oldest_at_ms = lag.oldest_at_ms
-        oldest_s = None if oldest_at_ms is None else max(0, (self.clock.wall_ms() - oldest_at_ms) // 1000)
-        return Behind(position=lag.position, lag=lag.entries, oldest_s=oldest_s)
+        return Behind(position=lag.position, lag=lag.entries, oldest_s=self._age_s(lag.oldest_at_ms))
+
+    def _age_s(self, at_ms: int | None) -> int | None:
+        return None if at_ms is None else max(0, (self.clock.wall_ms() - at_ms) // 1000)
 
     def standing(self) -> Standing:
         """Whether it may work."""
@@ -77,10 +78,9 @@ class DaemonWard:
         return self.documents.realtime
 
     def _debts(self, stats: StoreStats) -> Owing:
-        oldest_at_ms = stats.oldest_debt_at_ms
         return Owing(
             open=stats.open_debts,
-            oldest_s=None if oldest_at_ms is None else max(0, (self.clock.wall_ms() - oldest_at_ms) // 1000),
+            oldest_s=self._age_s(stats.oldest_debt_at_ms),
             closed=stats.closed_debts,
         )
 

@@ -289,3 +289,33 @@ _DEBT = record(
     }
 )
 DEBTS = page("debts", _DEBT, {"accountId": TEXT})
+_STRETCH = record({"fromMs": WHOLE, "untilMs": WHOLE, "proof": one_of(Proof)})
+_MAPPED_GAP = record(
+    {
+        "number": COUNT,
+        "state": one_of(GapState),
+        "reason": one_of(Reason),
+        "fromMs": WHOLE,
+        "untilMs": WHOLE,
+        "deep": FLAG,
+        "openedAt": nullable(MOMENT),
+        "rounds": COUNT,
+        "nextAt": nullable(MOMENT),
+    }
+)
+_MAPPED = record(
+    {
+        "threadId": TEXT,
+        "name": TEXT,
+        "newestAt": nullable(MOMENT),
+        "covered": several(_STRETCH),
+        "gaps": several(_MAPPED_GAP),
+        "filling": COUNT,
+        "owed": several(record({"at": nullable(MOMENT), "ms": WHOLE})),
+    }
+)
+COVERAGE = page("threads", _MAPPED, {"accountId": TEXT})
+PAUSED = success({"accountId": TEXT, "pausedUntil": nullable(MOMENT)})
+_PARKED = record({"accountId": TEXT, "seq": COUNT, "part": COUNT, "consumer": TEXT, "reason": TEXT})
+PARKED = page("parked", _PARKED)
+REPLAYED = success({"landed": COUNT, "parked": COUNT, "nextCursor": nullable(TEXT)})

@@ -115,6 +115,20 @@ async def optional_json_object(request: web.Request) -> dict[str, Any]:
     return await json_object(request) if await request.read() else {}
 
 
+def only(body: dict[str, Any], *names: str) -> None:
+    """Refuse a body in which there is anything else."""
+    if unknown := sorted(body.keys() - {*names}):
+        raise web.HTTPBadRequest(text=f"`{unknown[0][:50]}` means nothing here: use {', '.join(names)}")
+
+
+def whole(value: Any, allowed: range) -> int | None:
+    """A whole number of these, None for anything else. JSON has one kind of number: 5.0 is a whole one. True is none,
+    though it is an int here."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # before a range is asked: it would count through all of itself for a float
+    return value if type(value) is int and value in allowed else None
+
+
 def name_in(body: dict[str, Any]) -> str | None:
     """The `name` of something, without blanks around it; None where it cannot be one."""
     name = body.get("name")
@@ -135,9 +149,7 @@ def backfill_request(body: dict[str, Any]) -> AskedRun:
 
 def resync_request(body: dict[str, Any], now_ms: int) -> AskedRun:
     """`since` (2h), `until` (now), `chats` (all), `dryRun`, `jobId`."""
-    unknown = sorted(body.keys() - {*_OF_RESYNCS})
-    if unknown:  # a misspelt `chats` would mean all of them
-        raise web.HTTPBadRequest(text=f"`{unknown[0][:50]}` means nothing here: use {', '.join(_OF_RESYNCS)}")
+    only(body, *_OF_RESYNCS)  # a misspelt `chats` would mean all of them
     since_ms = _moment("since", body.get("since"), now_ms, default=_SINCE)
     until_ms = min(_moment("until", body.get("until"), now_ms, default=_NOW), now_ms)
     if since_ms > now_ms:
@@ -158,8 +170,8 @@ def history_request(body: dict[str, Any]) -> dict[str, Any]:
         and _is_text(anchor.get("id"), _MESSAGE_ID)
         and isinstance(anchor.get("fromMe"), bool)
         and (participant is None or _is_text(participant, _JID))
-        and _is_whole(body.get("time"), _SECONDS)
-        and _is_whole(body.get("count"), _PAGE)
+        and whole(body.get("time"), _SECONDS) is not None
+        and whole(body.get("count"), _PAGE) is not None
     )
     if not good:
         message = "`chat` (JID), `anchor` {id, fromMe, participant?}, `time` (seconds) and `count` (1 to 50) are needed"
@@ -225,10 +237,3 @@ def _job_id(body: dict[str, Any]) -> str | None:
 
 def _is_text(value: Any, form: re.Pattern[str]) -> bool:
     return isinstance(value, str) and bool(form.fullmatch(value))
-
-
-def _is_whole(value: Any, allowed: range) -> bool:
-    """JSON has one kind of number: 5.0 is a whole one. True is none, though it is an int here."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # before a range is asked: it would count through all of itself for a float
-    return type(value) is int and value in allowed

@@ -10,11 +10,12 @@ from aiohttp import web
 from whatsapp_backend.api import answers, bodies
 from whatsapp_backend.api.bodies import json_object
 from whatsapp_backend.api.health import shown_realtime
+from whatsapp_backend.api.known import known_view
 from whatsapp_backend.api.routes import Access, Route, get, patch, post
 from whatsapp_backend.api.schemas import refusal
 from whatsapp_backend.api.values import iso_ms
 from whatsapp_backend.domain.accounts import AccountView
-from whatsapp_backend.errors import AccountUnknown, NotConnected
+from whatsapp_backend.errors import NotConnected
 
 _PASSIVE = "passive"
 
@@ -62,7 +63,7 @@ class Connections:
 
     async def health(self, request: web.Request) -> web.Response:
         """How an account's connection fares, and when its last live message came."""
-        view = self._known(request)
+        view = known_view(self._desk, request)
         is_healthy = view.status == "connected"
         return web.json_response(
             {
@@ -108,15 +109,9 @@ class Connections:
         now = self._desk.view(view.account) or view
         return web.json_response({"success": True, "accountId": now.account, "status": now.status})
 
-    def _known(self, request: web.Request) -> AccountView:
-        view = self._desk.view(request.match_info["account"])
-        if view is None:
-            raise AccountUnknown
-        return view
-
     def _ours(self, request: web.Request) -> AccountView:
         """The account, unless another instance has it: nothing that is done to it here would count."""
-        view = self._known(request)
+        view = known_view(self._desk, request)
         if view.status == _PASSIVE:
             raise NotConnected(view.status)
         return view

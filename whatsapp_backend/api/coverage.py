@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 from aiohttp import web
 
+from whatsapp_backend.api import answers
 from whatsapp_backend.api.bodies import limit_of
 from whatsapp_backend.api.cursors import next_cursor, place_of
-from whatsapp_backend.api.routes import Access, Param, Route, get
-from whatsapp_backend.api.runs import Accounts, known_account
+from whatsapp_backend.api.known import Accounts, known_account
+from whatsapp_backend.api.routes import Route, get
+from whatsapp_backend.api.schemas import CURSOR, LIMIT
 from whatsapp_backend.api.status import NO_STORE
 from whatsapp_backend.api.values import iso_ms
 from whatsapp_backend.domain.coverage import SECOND_MS, Coverage, Gap, GapState, Held
@@ -27,19 +30,7 @@ from whatsapp_backend.rules.requests import in_turn
 
 _DEFAULT = 20
 _SHOWN_STRETCHES = 200
-_QUERY = (
-    Param(name="limit", schema={"type": "integer", "minimum": 1, "maximum": 500, "default": _DEFAULT}),
-    Param(name="cursor", schema={"type": "string", "description": "nextCursor of the page before"}),
-)
-_ANSWER = {
-    "type": "object",
-    "required": ["success", "accountId", "threads", "nextCursor"],
-    "properties": {
-        "success": {"const": True},
-        "threads": {"type": "array", "items": {"type": "object", "required": ["threadId", "covered"]}},
-        "nextCursor": {"type": ["string", "null"]},
-    },
-}
+_QUERY = (replace(LIMIT, schema={**LIMIT.schema, "default": _DEFAULT}), CURSOR)
 
 
 class MapStore(Ledger, Mirror, Overview, Protocol):
@@ -55,9 +46,7 @@ class CoverageMap:
 
     def routes(self) -> list[Route]:
         """To be added to the application."""
-        return [
-            get("/api/whatsapp/coverage/{account}", self.of_account, Access.STAFF, query=_QUERY, answers={200: _ANSWER})
-        ]
+        return [get("/api/whatsapp/coverage/{account}", self.of_account, query=_QUERY, answers={200: answers.COVERAGE})]
 
     async def of_account(self, request: web.Request) -> web.Response:
         """What is known of the account's threads, those with the newest messages first."""

@@ -16,8 +16,8 @@ import segno
 from aiohttp import web
 
 from whatsapp_backend.api.guard import failure
+from whatsapp_backend.api.known import Accounts
 from whatsapp_backend.api.routes import Access, Route, get
-from whatsapp_backend.api.runs import Accounts
 
 _FOLDER = "dashboard"
 _PAGE = "page.html"

@@ -17,13 +17,12 @@ import structlog
 from aiohttp import web
 
 from whatsapp_backend.api.guard import failure_fields, own_headers
+from whatsapp_backend.api.known import Accounts, known_account, known_thread
 from whatsapp_backend.api.routes import Access, Route, get
-from whatsapp_backend.api.runs import Accounts, known_account
 from whatsapp_backend.api.values import shown
 from whatsapp_backend.domain.writes import Document
 from whatsapp_backend.errors import DocumentsUnavailable
 from whatsapp_backend.ports import DocumentQueries, DocumentStore
-from whatsapp_backend.rules.document_ids import is_document_id, thread_path
 
 log = structlog.get_logger()
 
@@ -54,14 +53,9 @@ class Exports:
 
     async def of_thread(self, request: web.Request) -> web.StreamResponse:
         """A thread and its messages, as newline JSON."""
-        account, thread = known_account(self._accounts, request), request.match_info["thread"]
-        path = thread_path(thread)
-        found = (await self._documents.read([path])).get(path) if is_document_id(thread) else None
-        if found is None:
-            raise web.HTTPNotFound(reason="Thread not found", text="no such thread")
-        if found.fields.get("accountId") != account:
-            raise web.HTTPForbidden(reason="Wrong account", text="this thread belongs to another account")
-        return await _streamed(request, self._of_thread(found))
+        account = known_account(self._accounts, request)
+        thread = await known_thread(self._documents, account, request.match_info["thread"])
+        return await _streamed(request, self._of_thread(thread))
 
     async def _of_account(self, account: str) -> AsyncGenerator[bytes]:
         after, more = "", True

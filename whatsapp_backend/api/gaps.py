@@ -13,8 +13,8 @@ from aiohttp import web
 from whatsapp_backend.api import answers
 from whatsapp_backend.api.bodies import limit_of
 from whatsapp_backend.api.cursors import next_cursor, place_of
+from whatsapp_backend.api.known import Accounts, known_account
 from whatsapp_backend.api.routes import Route, get, post
-from whatsapp_backend.api.runs import Accounts, known_account
 from whatsapp_backend.api.schemas import LIMIT, PAGE
 from whatsapp_backend.api.values import iso_ms
 from whatsapp_backend.domain.coverage import (

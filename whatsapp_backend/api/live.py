@@ -19,7 +19,7 @@ from whatsapp_backend.api.guard import failure
 from whatsapp_backend.api.routes import Route, get
 from whatsapp_backend.api.status import Status
 from whatsapp_backend.api.values import iso_ms
-from whatsapp_backend.api.who import Who, who
+from whatsapp_backend.api.who import Who
 from whatsapp_backend.clock import Clock, within
 from whatsapp_backend.flows.happenings import Happened
 
@@ -27,16 +27,14 @@ MOST_LISTENERS = 50
 _EVERY_S = 1.0
 _HEARTBEAT_S = 15.0
 _SLOW_S = 10.0
+_DIGITS = 16
+"""Of an id, and fewer."""
 Again = Callable[[web.Request], Awaitable[Who | None]]
 _HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",
 }
-
-
-async def _as_before(request: web.Request) -> Who | None:
-    return who(request)
 
 
 class Live:
@@ -48,14 +46,14 @@ class Live:
         glances: Glances,
         status: Status,
         clock: Clock,
-        again: Again | None = None,
+        again: Again,
         most: int = MOST_LISTENERS,
         slow_s: float = _SLOW_S,
     ) -> None:
         self._glances = glances
         self._status = status
         self._clock = clock
-        self._again = again or _as_before
+        self._again = again
         self._most = most
         self._slow_s = slow_s
         self.listeners = 0
@@ -97,8 +95,9 @@ class Live:
         while not self._ending.is_set() and (sender := await self._again(request)):
             now = await self._status.shown_to(sender)
             parts = []
-            if _essence(now) != told:
-                told = _essence(now)
+            essence = _essence(now)
+            if essence != told:
+                told = essence
                 parts.append(_event("status", now))
             for one in self._glances.happenings.since(last_id):
                 last_id = one.id
@@ -114,9 +113,6 @@ class Live:
     def _last_id(self, request: web.Request) -> int:
         life, _, id_ = request.headers.get("Last-Event-ID", "").partition("-")
         return int(id_) if life == self._life and id_.isascii() and id_.isdigit() and len(id_) < _DIGITS else 0
-
-
-_DIGITS = 16
 
 
 def _essence(now: dict[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from whatsapp_backend.api.bodies import limit_of, optional_json_object
+from whatsapp_backend.api import answers
+from whatsapp_backend.api.bodies import limit_of, only, optional_json_object, whole
 from whatsapp_backend.api.cursors import next_cursor, place_of
 from whatsapp_backend.api.guard import failure
+from whatsapp_backend.api.known import Accounts
 from whatsapp_backend.api.routes import Access, Param, Route, get, post
-from whatsapp_backend.api.runs import Accounts
-from whatsapp_backend.api.schemas import nullable, refusal
+from whatsapp_backend.api.schemas import CURSOR, PAGE, TEXT, nullable, record, refusal
 from whatsapp_backend.domain.journal import FIRST_PARKED, Parked
 from whatsapp_backend.errors import AccountUnknown
 from whatsapp_backend.flows.replay import Replayed
@@ -22,23 +23,14 @@ from whatsapp_backend.ports import Consumers
 _PATIENCE_S = 20.0
 _SEQS = range(1, 1 << 53)
 _REPLAY_CURSOR = re.compile(r"[0-9]{1,15}")
-_OF_REPLAY = ("account", "seq", "cursor")
-_CURSOR_SCHEMA = {"type": "string", "description": "`nextCursor` of the page before."}
-_ACCOUNT_SCHEMA = {"type": "string", "description": "Only this account."}
-_SEQ_SCHEMA = {
+_ACCOUNT = {**TEXT, "description": "Only this account."}
+_SEQ = {
     "type": "integer",
     "minimum": _SEQS[0],
     "maximum": _SEQS[-1],
     "description": "Only this entry of the journal.",
 }
-_NEXT_SCHEMA = {"type": ["string", "null"]}
-_ONE = {
-    "accountId": {"type": "string"},
-    "seq": {"type": "integer"},
-    "part": {"type": "integer"},
-    "consumer": {"type": "string"},
-    "reason": {"type": "string"},
-}
+_OF_REPLAY = {"account": nullable(_ACCOUNT), "seq": nullable(_SEQ), "cursor": nullable(CURSOR.schema)}
 
 
 class Replayer(Protocol):
@@ -63,33 +55,15 @@ class ParkedRoutes:
                 "/api/admin/parked",
                 self.parked,
                 Access.ADMIN,
-                query=(
-                    Param(name="account", schema=_ACCOUNT_SCHEMA),
-                    Param(name="limit", schema={"type": "integer", "minimum": 1, "maximum": 500, "default": 50}),
-                    Param(name="cursor", schema=_CURSOR_SCHEMA),
-                ),
-                answers={
-                    200: _answer(parked={"type": "array", "items": _object(_ONE)}, count={"type": "integer"}),
-                    404: refusal("account_not_found"),
-                },
+                query=(Param(name="account", schema=_ACCOUNT), *PAGE),
+                answers={200: answers.PARKED, 404: refusal("account_not_found")},
             ),
             post(
                 "/api/admin/replay",
                 self.replay,
                 Access.ADMIN,
-                body={
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {
-                        "account": nullable(_ACCOUNT_SCHEMA),
-                        "seq": nullable(_SEQ_SCHEMA),
-                        "cursor": nullable(_CURSOR_SCHEMA),
-                    },
-                },
-                answers={
-                    200: _answer(landed={"type": "integer"}, parked={"type": "integer"}),
-                    404: refusal("account_not_found"),
-                },
+                body=record({}, _OF_REPLAY),
+                answers={200: answers.REPLAYED, 404: refusal("account_not_found")},
             ),
         ]
 
@@ -111,13 +85,10 @@ class ParkedRoutes:
     async def replay(self, request: web.Request) -> web.Response:
         """Try a page of what is parked again; what lands is parked no longer. `nextCursor` names the next page."""
         body = await optional_json_object(request)
-        unknown = sorted(body.keys() - {*_OF_REPLAY})
-        if unknown:  # a misspelt `account` would mean all of them
-            raise web.HTTPBadRequest(text=f"`{unknown[0][:50]}` means nothing here: use {', '.join(_OF_REPLAY)}")
-        account, seq, cursor = self._account(body.get("account")), body.get("seq"), body.get("cursor")
-        if isinstance(seq, float) and seq.is_integer():
-            seq = int(seq)  # JSON has one kind of number
-        if seq is not None and (type(seq) is not int or seq not in _SEQS):
+        only(body, *_OF_REPLAY)  # a misspelt `account` would mean all of them
+        account, cursor = self._account(body.get("account")), body.get("cursor")
+        seq = whole(body.get("seq"), _SEQS)
+        if seq is None and body.get("seq") is not None:
             raise web.HTTPBadRequest(
                 text="`seq` must be a whole number above 0: GET /api/admin/parked has those there are"
             )
@@ -148,11 +119,3 @@ def _shown(one: Parked) -> dict[str, Any]:
         "consumer": one.consumer,
         "reason": one.reason,
     }
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _answer(**properties: Any) -> dict[str, Any]:
-    return _object({"success": {"const": True}, **properties, "nextCursor": _NEXT_SCHEMA})

@@ -6,35 +6,23 @@ from typing import Protocol
 
 from aiohttp import web
 
-from whatsapp_backend.api.bodies import optional_json_object
+from whatsapp_backend.api import answers
+from whatsapp_backend.api.bodies import only, optional_json_object
+from whatsapp_backend.api.known import Accounts, known_account
 from whatsapp_backend.api.routes import Access, Route, post
-from whatsapp_backend.api.runs import Accounts, known_account
+from whatsapp_backend.api.schemas import TEXT, record
 from whatsapp_backend.api.values import iso_ms
 from whatsapp_backend.rules.since import span_ms
 
 _SHORTEST_MS, _LONGEST_MS = 60_000, 30 * 86_400_000
 _DEFAULT = "1h"
-_ANSWER = {
-    "type": "object",
-    "required": ["success", "accountId", "pausedUntil"],
-    "properties": {
-        "success": {"const": True},
-        "accountId": {"type": "string"},
-        "pausedUntil": {"type": ["string", "null"], "format": "date-time"},
-    },
+_SPAN = {
+    **TEXT,
+    "pattern": "^[0-9]{1,40}[smhd]$",
+    "description": "From 1m to 30d, as 90s, 30m, 2h or 7d.",
+    "default": _DEFAULT,
 }
-_BODY = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "for": {
-            "type": "string",
-            "pattern": "^[0-9]{1,40}[smhd]$",
-            "description": "From 1m to 30d, as 90s, 30m, 2h or 7d.",
-            "default": "1h",
-        }
-    },
-}
+_BODY = record({}, {"for": _SPAN})
 
 
 class Pausers(Protocol):
@@ -59,19 +47,17 @@ class PauseRoutes:
 
     def routes(self) -> list[Route]:
         """To be added to the application."""
-        answers = {200: _ANSWER}
+        paused = {200: answers.PAUSED}
         return [
-            post("/api/whatsapp/pause/{account}", self.pause, Access.ADMIN, body=_BODY, answers=answers),
-            post("/api/whatsapp/unpause/{account}", self.unpause, Access.ADMIN, answers=answers),
+            post("/api/whatsapp/pause/{account}", self.pause, Access.ADMIN, body=_BODY, answers=paused),
+            post("/api/whatsapp/unpause/{account}", self.unpause, Access.ADMIN, answers=paused),
         ]
 
     async def pause(self, request: web.Request) -> web.Response:
         """Let no run of the account begin by itself for some time; one that did and still runs ends."""
         account = known_account(self._accounts, request)
         body = await optional_json_object(request)
-        unknown = sorted(body.keys() - {"for"})
-        if unknown:
-            raise web.HTTPBadRequest(text=f"`{unknown[0][:50]}` means nothing here: use for")
+        only(body, "for")
         text = body.get("for", _DEFAULT)
         try:
             span = span_ms(text if isinstance(text, str) else "")

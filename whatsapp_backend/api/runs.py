@@ -17,13 +17,12 @@ from whatsapp_backend.api.bodies import (
 )
 from whatsapp_backend.api.cursors import next_cursor, place_of
 from whatsapp_backend.api.guard import failure
+from whatsapp_backend.api.known import Accounts, known_account
 from whatsapp_backend.api.routes import Access, Route, get, post
 from whatsapp_backend.api.schemas import PAGE, refusal
 from whatsapp_backend.api.values import iso_ms
-from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.jobs import UNFINISHED, Bounds, Job, JobState, Kind, Plan, ThreadResult, Trigger, Work
 from whatsapp_backend.domain.pages import JobPlace
-from whatsapp_backend.errors import AccountUnknown
 from whatsapp_backend.ports import Jobs
 from whatsapp_backend.rules.prices import cost_usd
 
@@ -54,21 +53,6 @@ class RunDesk(Protocol):
 
     async def cancel(self, job_id: str) -> Job | None:
         """End one as soon as it can be; None for a job that is not known."""
-
-
-class Accounts(Protocol):
-    """Who knows the accounts."""
-
-    def view(self, account: str) -> AccountView | None:
-        """One account."""
-
-
-def known_account(accounts: Accounts, request: web.Request) -> str:
-    """The account of the path. Raises AccountUnknown."""
-    account = request.match_info["account"]
-    if accounts.view(account) is None:
-        raise AccountUnknown
-    return account
 
 
 class RunRoutes:

@@ -9,21 +9,18 @@ from aiohttp import web
 from whatsapp_backend.api.bodies import json_object
 from whatsapp_backend.api.guard import failure
 from whatsapp_backend.api.routes import Access, Route, get, post
+from whatsapp_backend.api.schemas import FLAG, TEXT, success
 from whatsapp_backend.api.sessions import Holder
 from whatsapp_backend.api.tokens import COOKIE, Gate
 from whatsapp_backend.api.who import Role
 from whatsapp_backend.domain.people import Identity
 
 _ROLE = {"type": ["string", "null"], "enum": [Role.ADMIN.value, Role.STAFF.value, None]}
-_SIGNED_IN = {
-    "type": "object",
-    "required": ["success", "role"],
-    "properties": {"success": {"const": True}, "role": _ROLE, "open": {"type": "boolean"}},
-}
+_SIGNED_IN = success({"role": _ROLE}, {"open": FLAG})
 _TOKEN = {
     "type": "object",
     "required": ["token"],
-    "properties": {"token": {"type": "string", "minLength": 1, "description": "ADMIN_TOKEN, or staff's ID token"}},
+    "properties": {"token": {**TEXT, "pattern": "[!-~]", "description": "ADMIN_TOKEN, or staff's ID token"}},
 }
 _NO_STORE = {"Cache-Control": "no-store"}
 

@@ -12,6 +12,7 @@ from whatsapp_backend.api import answers, bodies
 from whatsapp_backend.api.bodies import history_request, json_object, limit_of
 from whatsapp_backend.api.cursors import document_cursor, document_place
 from whatsapp_backend.api.guard import failure, request_id
+from whatsapp_backend.api.known import known_thread
 from whatsapp_backend.api.pages import PAGE_HEADERS, qr_page
 from whatsapp_backend.api.routes import Route, get, post
 from whatsapp_backend.api.schemas import PAGE, order, refusal
@@ -24,7 +25,6 @@ from whatsapp_backend.domain.writes import Document
 from whatsapp_backend.errors import CommandFailed, CommandTimedOut
 from whatsapp_backend.flows.fetch import Asker
 from whatsapp_backend.ports import DocumentQueries, DocumentStore
-from whatsapp_backend.rules.document_ids import is_document_id, thread_path
 from whatsapp_backend.rules.identity import account_id
 
 _API = "/api/whatsapp"
@@ -196,12 +196,7 @@ class WhatsApp:
         view = self._known(request)
         limit, thread = limit_of(request, orders=_MESSAGE_ORDERS), request.match_info["thread"]
         after = document_place(request, "messages", thread)
-        path = thread_path(thread)
-        found = (await self._documents.read([path])).get(path) if is_document_id(thread) else None
-        if found is None:
-            return failure(request, 404, "thread_not_found", "no such thread")
-        if found.fields.get("accountId") != view.account:
-            return failure(request, 403, "wrong_account", "this thread belongs to another account")
+        found = await known_thread(self._documents, view.account, thread)
         page = await self._queries.messages(thread, limit=limit, after=after)
         return web.json_response(
             {

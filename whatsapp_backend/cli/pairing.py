@@ -84,7 +84,6 @@ async def _followed(daemon: Daemon, account: str, as_json: bool, clock: Clock, p
             shown, came = (status, code), came or code is not None
             if as_json:
                 print_line({"accountId": account, "status": status, "qr": code})
-                sys.stdout.flush()
             else:
                 _show(status, code)
         if ended := await _ended(daemon, account, status):
@@ -97,14 +96,15 @@ async def _followed(daemon: Daemon, account: str, as_json: bool, clock: Clock, p
 async def _too_late(daemon: Daemon, account: str, patience_s: float, *, came: bool) -> _Ended:
     if came:
         return _Ended(Exit.NOT_SCANNED, f"nobody scanned the code within {patience_s:.0f} s: ask again")
-    why = await _why(daemon, account)
+    known = await _now(daemon, account)
+    why = known["lastError"] if known else None
     told = f", the last connection ended: {why}" if why else ""
     return _Ended(Exit.NOT_SCANNED, f"WhatsApp gave no code within {patience_s:.0f} s{told}; ask again")
 
 
-async def _why(daemon: Daemon, account: str) -> str | None:
-    found = (one["lastError"] for one in (await daemon.get("accounts"))["accounts"] if one["id"] == account)
-    return next(found, None)
+async def _now(daemon: Daemon, account: str) -> Mapping[str, Any] | None:
+    """The account as it is listed now."""
+    return next((one for one in (await daemon.get("accounts"))["accounts"] if one["id"] == account), None)
 
 
 async def _ended(daemon: Daemon, account: str, status: str) -> _Ended | None:
@@ -113,9 +113,8 @@ async def _ended(daemon: Daemon, account: str, status: str) -> _Ended | None:
         return _Ended(Exit.DONE, "connected")
     if status in _UNDER_WAY:
         return None
-    accounts = (await daemon.get("accounts"))["accounts"]
-    told = next((one for one in accounts if one["id"] == account), {"status": "gone", "lastError": None})
-    if told["status"] != status:  # it has changed between the two questions
+    told = await _now(daemon, account)
+    if told is None or told["status"] != status:  # it has changed between the two questions
         return None
     why = told["lastError"] or told.get("passiveModeReason") or f"its status is {status}"
     if why == STOPS["wrong-number"].reason:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from whatsapp_backend.domain.coverage import Outcome
+from whatsapp_backend.domain.events import REALTIME
 from whatsapp_backend.domain.journal import Entry
 
 LIVE: Final = "live"
 HISTORY: Final = "history"
-_LIVE_ORIGINS: Final = frozenset({"live", "offline", "sent", "resend"})
+_LIVE_ORIGINS: Final = frozenset(origin.name.lower() for origin in REALTIME)
 BUCKETS_S: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 21_600)
 
 

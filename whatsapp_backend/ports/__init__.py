@@ -25,6 +25,7 @@ from whatsapp_backend.ports.store import (
     Mirror,
     Pauses,
     Repairs,
+    Watched,
 )
 from whatsapp_backend.ports.world import (
     BridgeHandler,
@@ -54,4 +55,5 @@ __all__ = [
     "Pauses",
     "Repairs",
     "RunLocks",
+    "Watched",
 ]

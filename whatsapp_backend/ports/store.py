@@ -14,11 +14,13 @@ from whatsapp_backend.domain.journal import (
     OpenNotice,
     Parked,
     ParkedPlace,
+    StoreStats,
 )
 from whatsapp_backend.domain.mirror import Alias, Debt, Gathered, Mirrored, Nameless, Progress, Waiting
 from whatsapp_backend.domain.pages import DebtPlace
 from whatsapp_backend.domain.repairs import Rotation
 from whatsapp_backend.domain.surveys import Survey
+from whatsapp_backend.domain.watching import Counts, Lag
 
 
 class Journal(Protocol):
@@ -188,3 +190,16 @@ class Pauses(Protocol):
 
     async def put_pause(self, account: str, until_ms: int | None) -> None:
         """Keep one; None: there is none any more. Raises StoreUnwell."""
+
+
+class Watched(Protocol):
+    """What operators watch of the store. Nothing here waits for a write."""
+
+    async def stats(self) -> StoreStats:
+        """What it holds, cheap enough to be asked every second."""
+
+    async def lag(self, consumer: str) -> Lag:
+        """What this consumer has not passed yet; as cheap."""
+
+    async def counts(self) -> Counts:
+        """What waits, by account; once in some seconds: every open gap is looked at."""
