@@ -14,7 +14,7 @@ from whatsapp_backend.clock import SystemClock
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.coverage import Coverage, Gap, GapState, LedgerChange, Outcome, Point, Reason
 from whatsapp_backend.domain.operations import Operations
-from whatsapp_backend.domain.sight import Known, Sight, Waiting
+from whatsapp_backend.domain.sight import Sight, Waiting
 from whatsapp_backend.flows.meters import Meters
 from whatsapp_backend.lookout import StoreWatch
 from whatsapp_backend.rules.identity import account_id
@@ -35,10 +35,11 @@ async def scrape(*, accounts: int, threads: int, rounds: int) -> dict[str, float
             for _ in range(rounds):
                 start_s = _CLOCK.monotonic_s()
                 watch = StoreWatch(store, _CLOCK)
-                if not await watch.answers() or watch.known is None:
+                await watch.count()
+                if not await watch.answers() or watch.known is None or watch.counted is None:
                     raise RuntimeError("the store took too long to be counted")
                 counting.append(_CLOCK.monotonic_s() - start_s)
-                shown(_sight(ids, watch.known))
+                shown(_sight(ids, watch))
                 whole.append(_CLOCK.monotonic_s() - start_s)
     return {
         "scrape_200_accounts_ms": statistics.median(whole) * 1000,
@@ -64,7 +65,7 @@ def _coverages(account: str, threads: int) -> Iterator[Coverage]:
         yield Coverage(account=account, thread=thread, jid=f"{number}@s.whatsapp.net", gaps=(gap,), gaps_ever=1)
 
 
-def _sight(ids: list[str], known: Known) -> Sight:
+def _sight(ids: list[str], watch: StoreWatch) -> Sight:
     """With every series that an account can have."""
     now_ms = _CLOCK.wall_ms()
     views = [
@@ -78,7 +79,8 @@ def _sight(ids: list[str], known: Known) -> Sight:
         ready=True,
         firestore_connected=True,
         store_answers=True,
-        known=known,
+        known=watch.known,
+        counted=watch.counted,
         views=views,
         trust_s=dict.fromkeys(ids, 9.0),
         bridge_up=True,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from whatsapp_backend import __version__
 from whatsapp_backend.adapters.bridge.gateway import BridgeGateway
 from whatsapp_backend.clock import Clock
 from whatsapp_backend.domain.accounts import AccountView
 from whatsapp_backend.domain.operations import Operations
-from whatsapp_backend.domain.sight import Known, Sight, Waiting
+from whatsapp_backend.domain.sight import Counted, Known, Sight, Waiting
 from whatsapp_backend.errors import StoreUnwell
 from whatsapp_backend.flows.lead import Lead
 from whatsapp_backend.flows.meters import Meters
@@ -30,38 +31,54 @@ _STATM = Path("/proc/self/statm")
 
 @dataclass(slots=True)
 class StoreWatch:
-    """Asks the store, one question at a time: where it hangs, they would pile up."""
+    """Asks the store, each question one at a time: where it hangs, they would pile up."""
 
     store: Watched
     clock: Clock
     known: Known | None = None
     trouble: str | None = None
     """What it said instead of an answer, None while all is well."""
+    counted: Counted | None = None
+    """The last count, None where there was none yet."""
     _asking: asyncio.Task[None] | None = None
+    _counting: asyncio.Task[None] | None = None
 
     async def answers(self) -> bool:
         """Whether it answered just now; `known` is the last that it said."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.get_running_loop().create_task(self._ask(), name="watch the store")
-        await asyncio.wait((self._asking,), timeout=_PATIENCE_S)
+        self._asking = await _patiently(self._asking, self._ask)
         if not self._asking.done():
             self.trouble = "the store does not answer: is its disk well?"
         return self.trouble is None
 
+    async def count(self) -> None:
+        """Count what waits, unless that was done lately. A count that takes long is no trouble, and goes on."""
+        if self.counted is None or not 0 <= self.clock.wall_ms() - self.counted.at_ms < _COUNT_EVERY_MS:
+            self._counting = await _patiently(self._counting, self._count)
+
     async def _ask(self) -> None:
-        now_ms, known = self.clock.wall_ms(), self.known
+        now_ms = self.clock.wall_ms()
         try:
             stats, lag = await self.store.stats(), await self.store.lag(CONSUMER)
-            is_fresh = known is not None and 0 <= now_ms - known.counted_at_ms < _COUNT_EVERY_MS
-            if known is not None and is_fresh:
-                counts, counted_at_ms = known.counts, known.counted_at_ms
-            else:
-                counts, counted_at_ms = await self.store.counts(), now_ms
         except (StoreUnwell, OSError) as error:  # OSError: its disk cannot be looked at
             self.trouble = str(error)
             return
-        self.known = Known(at_ms=now_ms, stats=stats, lags={CONSUMER: lag}, counts=counts, counted_at_ms=counted_at_ms)
+        self.known = Known(at_ms=now_ms, stats=stats, lags={CONSUMER: lag})
         self.trouble = None
+
+    async def _count(self) -> None:
+        now_ms = self.clock.wall_ms()
+        with suppress(StoreUnwell, OSError):  # `answers` says so
+            self.counted = Counted(counts=await self.store.counts(), at_ms=now_ms)
+
+
+async def _patiently(
+    before: asyncio.Task[None] | None, ask: Callable[[], Coroutine[Any, Any, None]]
+) -> asyncio.Task[None]:
+    """Ask, unless that is under way, and wait for it, but not for long."""
+    if before is None or before.done():
+        before = asyncio.get_running_loop().create_task(ask(), name="watch the store")
+    await asyncio.wait((before,), timeout=_PATIENCE_S)
+    return before
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,7 +98,7 @@ class Lookout:
 
     async def look(self) -> Sight:
         """What is known now."""
-        answers = await self.watch.answers()
+        _, answers = await asyncio.gather(self.watch.count(), self.watch.answers())
         meters, views, pong = self.meters, self.views(), self.gateway.pong
         active = self.lead.standing().reason is None
         return Sight(
@@ -92,6 +109,7 @@ class Lookout:
             firestore_connected=self.reaches_firestore(),
             store_answers=answers,
             known=self.watch.known,
+            counted=self.watch.counted,
             views=views,
             trust_s={view.account: self.lead.trust_s(view.account) for view in views},
             bridge_up=self.gateway.pid is not None,

@@ -8,7 +8,7 @@ from backend import NOW_MS, OTHER, SHOP, view
 
 from whatsapp_backend.domain.journal import StoreStats
 from whatsapp_backend.domain.operations import Operations
-from whatsapp_backend.domain.sight import Known, Sight, Waiting
+from whatsapp_backend.domain.sight import Counted, Known, Sight, Waiting
 from whatsapp_backend.domain.watching import Counts, Lag, Pile
 
 
@@ -25,6 +25,13 @@ def known(**more: Any) -> Known:
         closed_debts={"arrived": 4},
         file_bytes=4096,
     )
+    fields = {"at_ms": NOW_MS, "stats": stats}
+    lag = Lag(position=40, entries=2, oldest_at_ms=NOW_MS - 7_000)
+    return Known(**{**fields, "lags": {"documents": lag}, **more})
+
+
+def counted() -> Counted:
+    """What there is of everything that waits."""
     counts = Counts(
         gaps={
             (SHOP, "before", "open"): Pile(count=7, oldest_at_ms=NOW_MS - 1_000),
@@ -35,9 +42,7 @@ def known(**more: Any) -> Known:
         held_back={OTHER: 9},
         free_bytes=1 << 30,
     )
-    fields = {"at_ms": NOW_MS, "stats": stats, "counts": counts, "counted_at_ms": NOW_MS - 5_000}
-    lag = Lag(position=40, entries=2, oldest_at_ms=NOW_MS - 7_000)
-    return Known(**{**fields, "lags": {"documents": lag}, **more})
+    return Counted(counts=counts, at_ms=NOW_MS - 5_000)
 
 
 def sight(**more: Any) -> Sight:
@@ -51,6 +56,7 @@ def sight(**more: Any) -> Sight:
         "firestore_connected": False,
         "store_answers": True,
         "known": known(),
+        "counted": counted(),
         "views": views,
         "trust_s": {SHOP: 9.5, OTHER: 0.0},
         "bridge_up": True,

@@ -18,6 +18,8 @@ class Store(MemoryStore):
         super().__init__()
         self.goes_on = asyncio.Event()
         self.goes_on.set()
+        self.counting = asyncio.Event()
+        self.counting.set()
         self.trouble: Exception | None = None
         self.asked = self.counted = 0
 
@@ -30,6 +32,7 @@ class Store(MemoryStore):
 
     async def counts(self):
         self.counted += 1
+        await self.counting.wait()
         return await super().counts()
 
 
@@ -85,11 +88,29 @@ async def test_a_store_that_is_unwell_says_why(store, watch, error):
 
 async def test_gaps_are_not_counted_with_every_scrape(store, watch, clock):
     for _ in range(3):
-        await watch.answers()
+        await asyncio.gather(watch.count(), watch.answers())
     assert (store.asked, store.counted) == (3, 1)
     await clock.advance(16)
-    await watch.answers()
+    await watch.count()
     assert store.counted == 2
+
+
+async def test_who_only_asks_how_the_store_is_does_not_have_it_counted(store, watch):
+    assert await watch.answers()
+    assert (store.asked, store.counted) == (1, 0)
+
+
+async def test_a_count_that_takes_long_is_no_trouble_and_is_not_begun_again_beside_itself(store, watch):
+    store.counting.clear()
+    async with asyncio.timeout(1.8):
+        for _ in range(3):
+            _, answers = await asyncio.gather(watch.count(), watch.answers())
+            assert answers
+    assert (store.counted, watch.counted) == (1, None)
+    store.counting.set()
+    await watch.count()
+    assert await watch.answers()
+    assert watch.counted is not None
 
 
 @pytest.mark.parametrize("said", [None, 5, "x", [], {"a": None}, {"a": {"count": "x"}}, {"a": {"since": 4}}])

@@ -8,7 +8,7 @@ from typing import Any, Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from whatsapp_backend.domain.operations import Operations
-from whatsapp_backend.domain.sight import Known, Sight
+from whatsapp_backend.domain.sight import Counted, Known, Sight
 from whatsapp_backend.domain.watching import Pile
 from whatsapp_backend.flows.meters import cumulated
 from whatsapp_backend.rules.hearing import Hearing
@@ -40,7 +40,8 @@ def families(sight: Sight) -> Iterator[Metric]:
     yield from _totals(sight)
     if sight.known:
         yield from _store(sight.known, sight.now_ms)
-        yield from _waiting(sight.known, sight.now_ms)
+    if sight.counted:
+        yield from _counted(sight.counted, sight.now_ms)
 
 
 def _daemon(sight: Sight) -> Iterator[Metric]:
@@ -153,13 +154,13 @@ def _store(known: Known, now_ms: int) -> Iterator[Metric]:
         "documents_waiting", "Threads and contacts that hold something Firestore does not have yet.", stats.dirty
     )
     yield _one("state_bytes", "The store on disk, its log included.", stats.file_bytes)
-    if known.counts.free_bytes is not None:
-        yield _one("disk_free_bytes", "Free on the disk of the store.", known.counts.free_bytes)
-    yield _one("counted_age_seconds", "Since the store was counted last.", _age_s(now_ms, known.counted_at_ms))
 
 
-def _waiting(known: Known, now_ms: int) -> Iterator[Metric]:
-    counts = known.counts
+def _counted(counted: Counted, now_ms: int) -> Iterator[Metric]:
+    counts = counted.counts
+    if counts.free_bytes is not None:
+        yield _one("disk_free_bytes", "Free on the disk of the store.", counts.free_bytes)
+    yield _one("counted_age_seconds", "Since the store was counted last.", _age_s(now_ms, counted.at_ms))
     gaps = {(account, f"{reason}/{state}"): pile for (account, reason, state), pile in counts.gaps.items()}
     yield from _piles("gaps", "gap", "Gaps that are not closed; `kind` is reason/state.", gaps, now_ms)
     debts = {(account, "open"): pile for account, pile in counts.debts.items()}

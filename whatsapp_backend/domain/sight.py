@@ -12,15 +12,21 @@ from whatsapp_backend.domain.watching import Counts, Lag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What was counted last, and when."""
+
+    counts: Counts
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the store said last. `at_ms` and `counted_at_ms` are when."""
+    """What the store said last, and when."""
 
     at_ms: int
     stats: StoreStats
     lags: Mapping[str, Lag]
     """By consumer."""
-    counts: Counts
-    counted_at_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +48,7 @@ class Sight:
     firestore_connected: bool
     store_answers: bool
     known: Known | None
+    counted: Counted | None
     views: Sequence[AccountView]
     trust_s: Mapping[str, float]
     """For how long yet each account is ours, by account."""
