@@ -6,15 +6,13 @@ import json
 import os
 import re
 import signal
-import sys
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from backend import NOW_MS, OTHER, SHOP
 from rich.console import Console
-from terminals import read_to_the_end
+from terminals import read_to_the_end, started
 from test_remote_commands import keep_a_gap, lines
 from typer.testing import CliRunner
 from whole import run
@@ -96,24 +94,6 @@ async def test_what_is_degraded_is_1_with_its_reason(backend, command):
     backend.ward.now = replace(backend.ward.now, trouble="the bridge is not running")
     code, out, _ = await command("status", "--json")
     assert (code, lines(out)[0]["reason"]) == (1, "the bridge is not running")
-
-
-@asynccontextmanager
-async def started(environment, *arguments, **more):
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "whatsapp_backend", *arguments),
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        **{"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE} | more,
-    )
-    try:
-        async with asyncio.timeout(60):
-            yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 async def test_watch_draws_again_until_it_is_interrupted_and_outlives_a_bad_moment(backend, environment):

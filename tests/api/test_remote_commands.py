@@ -3,12 +3,12 @@
 import asyncio
 import json
 import signal
-import sys
 from dataclasses import replace
 
 import pytest
 from aiohttp import web
 from backend import NOW_MS, OTHER, SHOP, THREAD
+from terminals import started
 from whole import run
 from yarl import URL
 
@@ -159,13 +159,6 @@ async def test_an_account_is_named_by_its_id_or_its_number(backend, command):
 
 
 async def test_an_interrupted_command_says_that_the_run_goes_on(alone, backend, environment):
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "whatsapp_backend", "backfill"),
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
     asked = backend.runs.job
     followed = asyncio.Event()
     seen = 0
@@ -178,15 +171,10 @@ async def test_an_interrupted_command_says_that_the_run_goes_on(alone, backend, 
         return await asked(job_id)
 
     backend.runs.job = job
-    try:
-        async with asyncio.timeout(60):
-            await followed.wait()
-            process.send_signal(signal.SIGINT)
-            _, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    async with started(environment, "backfill") as process:
+        await followed.wait()
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
     assert process.returncode == 130
     assert "J1" in err.decode()
     assert "jobs --cancel" in err.decode()

@@ -3,11 +3,9 @@
 import asyncio
 import json
 import os
-import sys
-from contextlib import asynccontextmanager
 
 import segno
-from terminals import read_to_the_end
+from terminals import read_to_the_end, started
 from whole import ANA, PHONE, RealDaemon, run, until
 
 from whatsapp_backend.testing.fake_whatsapp import FakeWhatsApp
@@ -20,25 +18,6 @@ OTHER = "15550009999"
 def address(daemon: RealDaemon) -> dict[str, str]:
     """The settings of a command that asks this daemon."""
     return daemon.environment | {"PORT": daemon.url.rpartition(":")[2]}
-
-
-@asynccontextmanager
-async def started(daemon: RealDaemon, *arguments: str, stderr: int = asyncio.subprocess.PIPE):
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "whatsapp_backend", *arguments),
-        env=address(daemon),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=stderr,
-    )
-    try:
-        async with asyncio.timeout(60):
-            yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
 
 
 async def picture(process) -> list[str]:
@@ -67,7 +46,7 @@ def encoded(code: str) -> list[list[bool]]:
 
 async def test_what_the_terminal_draws_is_the_code_and_pairs_the_phone(daemon: RealDaemon, server: FakeWhatsApp):
     await daemon.start()
-    async with started(daemon, "pair", PHONE, "--name", "Corner shop") as process:
+    async with started(address(daemon), "pair", PHONE, "--name", "Corner shop") as process:
         shown = await picture(process)
         (account,) = (await daemon.get("/api/whatsapp/accounts"))["accounts"]
         code = await daemon.qr(account["id"])
@@ -85,7 +64,7 @@ async def test_what_the_terminal_draws_is_the_code_and_pairs_the_phone(daemon: R
 
 async def test_scripts_scan_from_json_and_another_number_is_told_apart(daemon: RealDaemon, server: FakeWhatsApp):
     await daemon.start()
-    async with started(daemon, "pair", PHONE, "--json") as process:
+    async with started(address(daemon), "pair", PHONE, "--json") as process:
         states = []
         while not states or states[-1]["qr"] is None:
             states.append(json.loads(await process.stdout.readline()))
@@ -121,7 +100,7 @@ async def test_accounts_are_declared_without_pairing_and_wrong_numbers_are_refus
 async def test_with_history_it_stays_until_the_phone_has_sent_all_of_it(daemon: RealDaemon, server: FakeWhatsApp):
     await daemon.start()
     master, terminal = os.openpty()
-    async with started(daemon, "pair", PHONE, "--json", "--history", stderr=terminal) as process:
+    async with started(address(daemon), "pair", PHONE, "--json", "--history", stderr=terminal) as process:
         os.close(terminal)
         states = []
         while not states or states[-1]["qr"] is None:
